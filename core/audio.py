@@ -1,0 +1,330 @@
+"""Audio: mono float32 samples that carry their rate; decode anything, resample, level, speech activity.
+
+Samples are float32 in [-1, 1]. Everything after decoding runs at `SAMPLE_RATE`. Speech activity is a mask with one
+value each `ACTIVITY_HOP` samples (10 ms).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from core.errors import AudioTooLong, DecodeError
+
+SAMPLE_RATE = 16_000  # Hz: analysis rate; sources differ too much in bandwidth above 8 kHz
+SEGMENT_SECONDS = 5.0  # s: unit of training, enrolment and decision
+SEGMENT_SAMPLES = 80_000  # samples in one segment
+ACTIVITY_HOP = 160  # samples between speech-activity values (10 ms)
+BLOCK_SECONDS = 60.0  # s: how much `stream` decodes at a time
+MAX_SECONDS = 12 * 3600.0  # s: the longest file `stream` follows
+
+FLOOR_DBFS = -60.0  # dBFS: quieter than this is silence, whatever it is
+ACTIVITY_RANGE_DB = 32.0  # dB: how far below the loud frames speech may fall
+ACTIVITY_ABOVE_FLOOR_DB = 6.0  # dB: how far above the noise floor speech must rise
+VOICING_RATE = 4_000  # Hz: voicing is judged on a decimated copy
+VOICING_FRAME = 200  # samples at VOICING_RATE (50 ms: three periods of 60 Hz)
+VOICING_HOP = 40  # samples at VOICING_RATE (10 ms)
+VOICING_MIN = 0.5  # normalised autocorrelation peak from which a frame counts as voiced
+PITCH_RANGE_HZ = (60.0, 400.0)  # Hz: lag range of the autocorrelation
+VOICED_REACH = 20  # frames (200 ms): consonants within this of a voiced frame are speech too
+PAUSE_KEEP = 16  # frames (160 ms) kept on each side of speech when pauses are cut, as in the training corpora
+
+assert SEGMENT_SAMPLES == round(SAMPLE_RATE * SEGMENT_SECONDS)
+assert ACTIVITY_HOP / SAMPLE_RATE == VOICING_HOP / VOICING_RATE
+
+Source = str | os.PathLike | bytes | BinaryIO
+
+
+@dataclass(frozen=True, eq=False)
+class Audio:
+    """Mono sound that carries its rate.
+
+    `samples`: float32, shape (n,), in [-1, 1]. `rate`: Hz.
+    """
+
+    samples: np.ndarray
+    rate: int = SAMPLE_RATE
+
+    def __post_init__(self):
+        samples = np.ascontiguousarray(self.samples, dtype=np.float32)
+        if samples.ndim != 1:
+            raise ValueError(f"audio must be mono, shape (n,), got {samples.shape}")
+        object.__setattr__(self, "samples", samples)
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return len(self.samples) / self.rate
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def between(self, start: float, end: float) -> Audio:
+        """The part from `start` to `end` seconds (clipped to what is there)."""
+        return Audio(self.samples[max(0, round(start * self.rate)) : max(0, round(end * self.rate))], self.rate)
+
+
+def concatenate(parts: list[Audio]) -> Audio:
+    """Join parts of equal rate, in order."""
+    if not parts:
+        return Audio(np.zeros(0, np.float32))
+    if len({part.rate for part in parts}) != 1:
+        raise ValueError("parts have different rates; resample first")
+    return Audio(np.concatenate([part.samples for part in parts]), parts[0].rate)
+
+
+def to_mono(samples: np.ndarray) -> np.ndarray:
+    """(n,) or (n, channels), any integer or float type -> float32 (n,) in [-1, 1]; non-finite values become 0."""
+    samples = np.asarray(samples)
+    if samples.dtype == np.uint8:
+        samples = (samples.astype(np.float32) - 128.0) / 128.0
+    elif np.issubdtype(samples.dtype, np.integer):
+        samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
+    samples = samples.astype(np.float32, copy=False)
+    if samples.ndim == 2:
+        samples = samples.mean(axis=1)
+    return np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
+
+
+def resample(audio: Audio, rate: int = SAMPLE_RATE) -> Audio:
+    """The same sound at `rate` Hz (soxr, high quality)."""
+    if audio.rate == rate:
+        return audio
+    import soxr
+
+    return Audio(np.clip(soxr.resample(audio.samples, audio.rate, rate), -1.0, 1.0), rate)
+
+
+def decode(source: Source, *, max_seconds: float = 1800.0) -> Audio:
+    """Decode a whole file to 16 kHz mono.
+
+    `source`: path, bytes, or a binary file object. Raises `DecodeError` when it holds no sound, `AudioTooLong`
+    beyond `max_seconds` (use `stream` for long files).
+    """
+    parts, seconds = [], 0.0
+    for part in stream(source):
+        seconds += part.duration
+        if seconds > max_seconds:
+            raise AudioTooLong(
+                f"the audio is longer than {max_seconds / 60:g} minutes: give a shorter part of it"
+            )
+        parts.append(part)
+    return concatenate(parts)
+
+
+def stream(source: Source, *, block_seconds: float = BLOCK_SECONDS, max_seconds: float = MAX_SECONDS) -> Iterator[Audio]:
+    """Decode piece by piece: 16 kHz mono `Audio` of `block_seconds` each (the last one shorter).
+
+    Memory stays bounded whatever the length. Raises `DecodeError` when there is no sound in it, or when it breaks off
+    before any came; `AudioTooLong` beyond `max_seconds`.
+    """
+    name, handle = _open(source)
+    try:
+        block = round(block_seconds * SAMPLE_RATE)
+        waiting: list[np.ndarray] = []
+        held = total = 0
+        for samples in _decoded(handle, name):
+            waiting.append(samples)
+            held += len(samples)
+            total += len(samples)
+            if total > max_seconds * SAMPLE_RATE:
+                raise AudioTooLong(f"{name} is longer than {max_seconds / 3600:g} hours: cut it and try again")
+            while held >= block:
+                joined = np.concatenate(waiting)
+                yield Audio(joined[:block])
+                waiting, held = [joined[block:]], len(joined) - block
+        if total == 0:
+            raise DecodeError(f"{name} holds no sound: zero samples were decoded")
+        if held:
+            yield Audio(np.concatenate(waiting))
+    finally:
+        if handle is not source:
+            handle.close()
+
+
+def _open(source: Source) -> tuple[str, BinaryIO]:
+    """A name for messages and a seekable binary handle."""
+    if isinstance(source, bytes | bytearray):
+        name, handle = "the audio", io.BytesIO(source)
+    elif isinstance(source, str | os.PathLike):
+        path = Path(source)
+        if path.is_dir():
+            raise DecodeError(f"{path} is a folder, not an audio file")
+        try:
+            name, handle = path.name, path.open("rb")
+        except OSError as error:
+            raise DecodeError(f"{path} cannot be read: {error.strerror or error}") from error
+    else:
+        name, handle = "the audio", source
+    head = handle.read(1)
+    handle.seek(0)
+    if not head:
+        raise DecodeError(f"{name} is empty (0 bytes): choose another file or record again")
+    return name, handle
+
+
+def _decoded(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
+    """16 kHz mono float32 pieces: libsndfile first, FFmpeg (PyAV) for what it does not read."""
+    import soundfile
+
+    try:
+        file = soundfile.SoundFile(handle)
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        handle.seek(0)
+        yield from _decoded_by_ffmpeg(handle, name)
+        return
+    yielded = False
+    try:
+        with file:
+            for piece in _resampled(file.blocks(file.samplerate * 10, dtype="float32", always_2d=True), file.samplerate):
+                yielded = yielded or len(piece) > 0
+                yield piece
+    except (soundfile.LibsndfileError, RuntimeError) as error:
+        if yielded:
+            return  # cut off later: what was there is used, as every player does
+        handle.seek(0)
+        try:
+            yield from _decoded_by_ffmpeg(handle, name)
+        except DecodeError:
+            raise DecodeError(f"{name} is not readable as audio: {error}") from error
+
+
+def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
+    """Mono pieces at `SAMPLE_RATE` from blocks at `rate`, without seams (one stateful resampler)."""
+    import soxr
+
+    if not 1_000 <= rate <= 768_000:
+        raise DecodeError(f"a sample rate of {rate} Hz is outside 1 to 768 kHz: the file is probably damaged")
+    if rate == SAMPLE_RATE:
+        yield from (to_mono(block) for block in blocks)
+        return
+    resampler = soxr.ResampleStream(rate, SAMPLE_RATE, 1, dtype="float32")
+    for block in blocks:
+        yield np.clip(resampler.resample_chunk(to_mono(block)), -1.0, 1.0)
+    yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
+
+
+def _decoded_by_ffmpeg(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
+    import av
+
+    try:
+        container = av.open(handle, mode="r", metadata_errors="ignore")
+    except (av.FFmpegError, ValueError) as error:
+        raise DecodeError(
+            f"{name} is not audio that can be read ({_reason(error)}): use WAV, FLAC, OGG, Opus, MP3, M4A or WebM"
+        ) from error
+    with container:
+        if not container.streams.audio:
+            raise DecodeError(f"{name} has no sound track")
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        yielded = False
+        try:
+            for frame in container.decode(container.streams.audio[0]):
+                frame.pts = None  # broken time stamps must not insert silence
+                for out in resampler.resample(frame):
+                    yielded = True
+                    yield to_mono(out.to_ndarray().reshape(-1))
+            for out in resampler.resample(None):
+                yield to_mono(out.to_ndarray().reshape(-1))
+        except (av.FFmpegError, ValueError) as error:
+            if not yielded:
+                raise DecodeError(f"{name} breaks off before any sound ({_reason(error)})") from error
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
+def level_dbfs(samples: np.ndarray) -> float:
+    """Root-mean-square level in dBFS of a full-scale square wave (0 dBFS = all samples at +-1); -120 for silence."""
+    power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
+    return 10.0 * np.log10(max(power, 1e-12))
+
+
+def frame_levels(samples: np.ndarray) -> np.ndarray:
+    """Level of each 10 ms in dBFS, shape (len(samples) // ACTIVITY_HOP,)."""
+    count = len(samples) // ACTIVITY_HOP
+    frames = samples[: count * ACTIVITY_HOP].reshape(count, ACTIVITY_HOP)
+    return 10.0 * np.log10(np.maximum(np.einsum("ij,ij->i", frames, frames) / ACTIVITY_HOP, 1e-12))
+
+
+def voicing(samples: np.ndarray) -> np.ndarray:
+    """How periodic each 10 ms is in the pitch range: peak of the normalised autocorrelation, in [0, 1].
+
+    `samples`: float32 at 16 kHz. Shape (len(samples) // ACTIVITY_HOP,). Autocorrelation by FFT, normalised by the
+    window's own (Boersma 1993, "Accurate short-term analysis of the fundamental frequency").
+    """
+    count = len(samples) // ACTIVITY_HOP
+    if count == 0:
+        return np.zeros(0, np.float32)
+    low = _decimated(samples)
+    half = VOICING_FRAME // 2
+    padded = np.pad(low, (half, half + VOICING_FRAME))
+    frames = np.lib.stride_tricks.sliding_window_view(padded, VOICING_FRAME)[::VOICING_HOP][:count]
+    window = np.hanning(VOICING_FRAME).astype(np.float32)
+    frames = (frames - frames.mean(axis=1, keepdims=True)) * window
+    correlation = _autocorrelation(frames) / _autocorrelation(window[None])
+    first, last = (round(VOICING_RATE / hz) for hz in reversed(PITCH_RANGE_HZ))
+    energy = np.maximum(correlation[:, :1], 1e-10)
+    return np.clip((correlation[:, first : last + 1] / energy).max(axis=1), 0.0, 1.0)
+
+
+def _decimated(samples: np.ndarray) -> np.ndarray:
+    """16 kHz -> 4 kHz through a short windowed-sinc low-pass at 1.2 kHz."""
+    step = SAMPLE_RATE // VOICING_RATE
+    taps = np.arange(-32, 33)
+    kernel = (np.sinc(taps * 2 * 1200 / SAMPLE_RATE) * np.hamming(65)).astype(np.float32)
+    return np.convolve(samples, kernel / kernel.sum(), mode="same")[::step]
+
+
+def _autocorrelation(frames: np.ndarray) -> np.ndarray:
+    spectrum = np.fft.rfft(frames, 512, axis=1)
+    return np.fft.irfft(spectrum.real**2 + spectrum.imag**2, 512, axis=1)[:, :VOICING_FRAME]
+
+
+def speech_activity(audio: Audio) -> np.ndarray:
+    """Which 10 ms frames are speech: bool, shape (len(audio) // ACTIVITY_HOP,).
+
+    A frame is speech when its level is within `ACTIVITY_RANGE_DB` of the loud frames, rises above the noise floor
+    and lies within 200 ms of a voiced frame. Gain does not matter above `FLOOR_DBFS`. Steady noise has no voiced
+    frames and so no speech; music may pass here and is left to the heads (`Unknown`).
+    """
+    levels = _smooth(frame_levels(audio.samples))
+    if len(levels) == 0:
+        return np.zeros(0, bool)
+    loud, floor = np.percentile(levels, 95), np.percentile(levels, 5)
+    threshold = max(loud - ACTIVITY_RANGE_DB, FLOOR_DBFS)
+    if loud - floor > 2 * ACTIVITY_ABOVE_FLOOR_DB:
+        threshold = max(threshold, floor + ACTIVITY_ABOVE_FLOOR_DB)
+    active = levels > threshold
+    if not active.any():
+        return active
+    voiced = active & (voicing(audio.samples) > VOICING_MIN)
+    voiced = _eroded(voiced, 3)  # a voiced sound lasts at least 30 ms
+    return active & dilated(voiced, VOICED_REACH)
+
+
+def _smooth(levels: np.ndarray) -> np.ndarray:
+    return np.convolve(np.pad(levels, 2, mode="edge"), np.full(5, 0.2), mode="valid") if len(levels) else levels
+
+
+def dilated(mask: np.ndarray, reach: int) -> np.ndarray:
+    """True within `reach` values of a True one."""
+    total = np.cumsum(np.pad(mask.astype(np.int32), (reach + 1, reach)))
+    return total[2 * reach + 1 :] > total[: -2 * reach - 1] if len(mask) else mask
+
+
+def _eroded(mask: np.ndarray, run: int) -> np.ndarray:
+    """Only the runs of at least `run` True values."""
+    edges = np.flatnonzero(np.diff(np.pad(mask.astype(np.int8), 1)))
+    kept = np.zeros_like(mask)
+    for start, end in zip(edges[::2], edges[1::2], strict=True):
+        if end - start >= run:
+            kept[start:end] = True
+    return kept

@@ -1,0 +1,81 @@
+"""Every error this project raises on purpose, as one tree.
+
+    SpeakerError                 root: catch this to catch them all
+    ├── AudioError               what was given is not usable sound
+    │   ├── DecodeError          empty, truncated, or not audio at all
+    │   ├── AudioTooLong         longer than the stated cap
+    │   └── EnrolmentRefused     sound, but not good enough to learn a voice from
+    ├── SourceError              where the sound should come from
+    │   ├── LinkError            no link, a host that is not allowed, or a link that cannot be had
+    │   ├── MicrophoneError      no input device, or it went away
+    │   └── Cancelled            the user stopped it
+    ├── StoreError               the speaker store
+    │   ├── InvalidName          a name that cannot be used
+    │   ├── DuplicateName        that name is taken
+    │   └── UnknownSpeaker       no such person
+    ├── ModelError               weights missing, altered, or of another version
+    └── DatasetError             a training or evaluation folder that cannot be used
+
+A message says what was found, what was needed and what to do. `Unknown` and `NotEnoughSpeech` are results (see
+`core.heads`), not errors.
+"""
+
+
+class SpeakerError(Exception):
+    """Root of all errors raised on purpose; its text is written for the person at the screen."""
+
+
+class AudioError(SpeakerError):
+    """What was given is not usable sound."""
+
+
+class DecodeError(AudioError):
+    """Empty, truncated, or not audio at all."""
+
+
+class AudioTooLong(AudioError):
+    """Longer than the stated cap."""
+
+
+class EnrolmentRefused(AudioError):
+    """Sound, but not good enough to learn a voice from; nothing was stored."""
+
+
+class SourceError(SpeakerError):
+    """The place the sound should come from did not deliver."""
+
+
+class LinkError(SourceError):
+    """No link, a host that is not allowed, or a link that cannot be had."""
+
+
+class MicrophoneError(SourceError):
+    """No input device, or it went away."""
+
+
+class Cancelled(SourceError):
+    """The user stopped it."""
+
+
+class StoreError(SpeakerError):
+    """The speaker store could not do what was asked."""
+
+
+class InvalidName(StoreError):
+    """A name that cannot be used."""
+
+
+class DuplicateName(StoreError):
+    """That name is taken."""
+
+
+class UnknownSpeaker(StoreError):
+    """No such person is enrolled."""
+
+
+class ModelError(SpeakerError):
+    """Weights are missing, altered, or of another version."""
+
+
+class DatasetError(SpeakerError):
+    """A training or evaluation folder that cannot be used."""
