@@ -1,7 +1,6 @@
-"""Audio: mono float32 samples that carry their rate; decode anything, resample, level, speech activity.
+"""Audio: mono float32 samples that carry their rate; decode anything, resample, level.
 
-Samples are float32 in [-1, 1]. Everything after decoding runs at `SAMPLE_RATE`. Speech activity is a mask with one
-value each `ACTIVITY_HOP` samples (10 ms).
+Samples are float32 in [-1, 1]. Everything after decoding runs at `SAMPLE_RATE`.
 """
 
 from __future__ import annotations
@@ -11,32 +10,23 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
 from core.errors import AudioTooLong, DecodeError
 
+if TYPE_CHECKING:
+    import soundfile
+
 SAMPLE_RATE = 16_000  # Hz: analysis rate; sources differ too much in bandwidth above 8 kHz
 SEGMENT_SECONDS = 5.0  # s: unit of training, enrolment and decision
 SEGMENT_SAMPLES = 80_000  # samples in one segment
-ACTIVITY_HOP = 160  # samples between speech-activity values (10 ms)
 BLOCK_SECONDS = 60.0  # s: how much `stream` decodes at a time
+READ_VALUES = 500_000  # samples times channels read at a time
 MAX_SECONDS = 12 * 3600.0  # s: the longest file `stream` follows
 
-FLOOR_DBFS = -60.0  # dBFS: quieter than this is silence, whatever it is
-ACTIVITY_RANGE_DB = 32.0  # dB: how far below the loud frames speech may fall
-ACTIVITY_ABOVE_FLOOR_DB = 6.0  # dB: how far above the noise floor speech must rise
-VOICING_RATE = 4_000  # Hz: voicing is judged on a decimated copy
-VOICING_FRAME = 200  # samples at VOICING_RATE (50 ms: three periods of 60 Hz)
-VOICING_HOP = 40  # samples at VOICING_RATE (10 ms)
-VOICING_MIN = 0.5  # normalised autocorrelation peak from which a frame counts as voiced
-PITCH_RANGE_HZ = (60.0, 400.0)  # Hz: lag range of the autocorrelation
-VOICED_REACH = 20  # frames (200 ms): consonants within this of a voiced frame are speech too
-PAUSE_KEEP = 16  # frames (160 ms) kept on each side of speech when pauses are cut, as in the training corpora
-
 assert SEGMENT_SAMPLES == round(SAMPLE_RATE * SEGMENT_SECONDS)
-assert ACTIVITY_HOP / SAMPLE_RATE == VOICING_HOP / VOICING_RATE
 
 Source = str | os.PathLike | bytes | BinaryIO
 
@@ -111,14 +101,14 @@ def decode(source: Source, *, max_seconds: float = 1800.0) -> Audio:
     for part in stream(source):
         seconds += part.duration
         if seconds > max_seconds:
-            raise AudioTooLong(
-                f"the audio is longer than {max_seconds / 60:g} minutes: give a shorter part of it"
-            )
+            raise AudioTooLong(f"the audio is longer than {max_seconds / 60:g} minutes: give a shorter part of it")
         parts.append(part)
     return concatenate(parts)
 
 
-def stream(source: Source, *, block_seconds: float = BLOCK_SECONDS, max_seconds: float = MAX_SECONDS) -> Iterator[Audio]:
+def stream(
+    source: Source, *, block_seconds: float = BLOCK_SECONDS, max_seconds: float = MAX_SECONDS
+) -> Iterator[Audio]:
     """Decode piece by piece: 16 kHz mono `Audio` of `block_seconds` each (the last one shorter).
 
     Memory stays bounded whatever the length. Raises `DecodeError` when there is no sound in it, or when it breaks off
@@ -165,6 +155,8 @@ def _open(source: Source) -> tuple[str, BinaryIO]:
     head = handle.read(1)
     handle.seek(0)
     if not head:
+        if handle is not source:
+            handle.close()
         raise DecodeError(f"{name} is empty (0 bytes): choose another file or record again")
     return name, handle
 
@@ -182,7 +174,7 @@ def _decoded(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
     yielded = False
     try:
         with file:
-            for piece in _resampled(file.blocks(file.samplerate * 10, dtype="float32", always_2d=True), file.samplerate):
+            for piece in _resampled(_blocks(file), file.samplerate):
                 yielded = yielded or len(piece) > 0
                 yield piece
     except (soundfile.LibsndfileError, RuntimeError) as error:
@@ -193,6 +185,18 @@ def _decoded(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
             yield from _decoded_by_ffmpeg(handle, name)
         except DecodeError:
             raise DecodeError(f"{name} is not readable as audio: {error}") from error
+
+
+def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
+    """float32 (n, channels) pieces of at most 2 MB, until nothing comes.
+
+    Not `SoundFile.blocks`: it trusts the length in the header and fills what a cut-off MP3 lacks with older samples.
+    And without the seek that soundfile adds to every read: in Opus libsndfile does not find its place again.
+    """
+    file.seekable = lambda: False
+    frames = max(1, READ_VALUES // file.channels)
+    while len(block := file.read(frames, dtype="float32", always_2d=True)):
+        yield block
 
 
 def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
@@ -245,86 +249,3 @@ def level_dbfs(samples: np.ndarray) -> float:
     """Root-mean-square level in dBFS of a full-scale square wave (0 dBFS = all samples at +-1); -120 for silence."""
     power = float(np.mean(np.square(samples, dtype=np.float64))) if len(samples) else 0.0
     return 10.0 * np.log10(max(power, 1e-12))
-
-
-def frame_levels(samples: np.ndarray) -> np.ndarray:
-    """Level of each 10 ms in dBFS, shape (len(samples) // ACTIVITY_HOP,)."""
-    count = len(samples) // ACTIVITY_HOP
-    frames = samples[: count * ACTIVITY_HOP].reshape(count, ACTIVITY_HOP)
-    return 10.0 * np.log10(np.maximum(np.einsum("ij,ij->i", frames, frames) / ACTIVITY_HOP, 1e-12))
-
-
-def voicing(samples: np.ndarray) -> np.ndarray:
-    """How periodic each 10 ms is in the pitch range: peak of the normalised autocorrelation, in [0, 1].
-
-    `samples`: float32 at 16 kHz. Shape (len(samples) // ACTIVITY_HOP,). Autocorrelation by FFT, normalised by the
-    window's own (Boersma 1993, "Accurate short-term analysis of the fundamental frequency").
-    """
-    count = len(samples) // ACTIVITY_HOP
-    if count == 0:
-        return np.zeros(0, np.float32)
-    low = _decimated(samples)
-    half = VOICING_FRAME // 2
-    padded = np.pad(low, (half, half + VOICING_FRAME))
-    frames = np.lib.stride_tricks.sliding_window_view(padded, VOICING_FRAME)[::VOICING_HOP][:count]
-    window = np.hanning(VOICING_FRAME).astype(np.float32)
-    frames = (frames - frames.mean(axis=1, keepdims=True)) * window
-    correlation = _autocorrelation(frames) / _autocorrelation(window[None])
-    first, last = (round(VOICING_RATE / hz) for hz in reversed(PITCH_RANGE_HZ))
-    energy = np.maximum(correlation[:, :1], 1e-10)
-    return np.clip((correlation[:, first : last + 1] / energy).max(axis=1), 0.0, 1.0)
-
-
-def _decimated(samples: np.ndarray) -> np.ndarray:
-    """16 kHz -> 4 kHz through a short windowed-sinc low-pass at 1.2 kHz."""
-    step = SAMPLE_RATE // VOICING_RATE
-    taps = np.arange(-32, 33)
-    kernel = (np.sinc(taps * 2 * 1200 / SAMPLE_RATE) * np.hamming(65)).astype(np.float32)
-    return np.convolve(samples, kernel / kernel.sum(), mode="same")[::step]
-
-
-def _autocorrelation(frames: np.ndarray) -> np.ndarray:
-    spectrum = np.fft.rfft(frames, 512, axis=1)
-    return np.fft.irfft(spectrum.real**2 + spectrum.imag**2, 512, axis=1)[:, :VOICING_FRAME]
-
-
-def speech_activity(audio: Audio) -> np.ndarray:
-    """Which 10 ms frames are speech: bool, shape (len(audio) // ACTIVITY_HOP,).
-
-    A frame is speech when its level is within `ACTIVITY_RANGE_DB` of the loud frames, rises above the noise floor
-    and lies within 200 ms of a voiced frame. Gain does not matter above `FLOOR_DBFS`. Steady noise has no voiced
-    frames and so no speech; music may pass here and is left to the heads (`Unknown`).
-    """
-    levels = _smooth(frame_levels(audio.samples))
-    if len(levels) == 0:
-        return np.zeros(0, bool)
-    loud, floor = np.percentile(levels, 95), np.percentile(levels, 5)
-    threshold = max(loud - ACTIVITY_RANGE_DB, FLOOR_DBFS)
-    if loud - floor > 2 * ACTIVITY_ABOVE_FLOOR_DB:
-        threshold = max(threshold, floor + ACTIVITY_ABOVE_FLOOR_DB)
-    active = levels > threshold
-    if not active.any():
-        return active
-    voiced = active & (voicing(audio.samples) > VOICING_MIN)
-    voiced = _eroded(voiced, 3)  # a voiced sound lasts at least 30 ms
-    return active & dilated(voiced, VOICED_REACH)
-
-
-def _smooth(levels: np.ndarray) -> np.ndarray:
-    return np.convolve(np.pad(levels, 2, mode="edge"), np.full(5, 0.2), mode="valid") if len(levels) else levels
-
-
-def dilated(mask: np.ndarray, reach: int) -> np.ndarray:
-    """True within `reach` values of a True one."""
-    total = np.cumsum(np.pad(mask.astype(np.int32), (reach + 1, reach)))
-    return total[2 * reach + 1 :] > total[: -2 * reach - 1] if len(mask) else mask
-
-
-def _eroded(mask: np.ndarray, run: int) -> np.ndarray:
-    """Only the runs of at least `run` True values."""
-    edges = np.flatnonzero(np.diff(np.pad(mask.astype(np.int8), 1)))
-    kept = np.zeros_like(mask)
-    for start, end in zip(edges[::2], edges[1::2], strict=True):
-        if end - start >= run:
-            kept[start:end] = True
-    return kept

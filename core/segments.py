@@ -2,8 +2,8 @@
 
 A recording is cut every 5 s; a rest of 2.5 s or more becomes a last segment of its own, a shorter one joins the
 segment before it. What the networks see of a segment is its speech: pauses longer than 320 ms are cut to 160 ms on
-each side (`condense`), as in the training corpora, the level is set (`normalise`) and what is shorter than 5 s is repeated up to 5 s (`fit`).
-`prepare` is those three in one and the only way from a segment to an image or a feature row.
+each side (`condense`), as in the training corpora, the level is set (`normalise`) and what is shorter than 5 s is
+repeated up to 5 s (`fit`). `prepare` is those three in one and the only way from a segment to an image or a row.
 """
 
 from __future__ import annotations
@@ -13,19 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.audio import (
-    ACTIVITY_HOP,
-    PAUSE_KEEP,
-    SAMPLE_RATE,
-    SEGMENT_SAMPLES,
-    SEGMENT_SECONDS,
-    Audio,
-    concatenate,
-    dilated,
-    frame_levels,
-    level_dbfs,
-    speech_activity,
-)
+from core.activity import ACTIVITY_HOP, PAUSE_KEEP, dilated, frame_levels, speech_activity
+from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES, SEGMENT_SECONDS, Audio, concatenate, level_dbfs
 
 MIN_REST_SECONDS = 2.5  # s: a rest of this length becomes a segment of its own
 MIN_SPEECH_SECONDS = 1.0  # s of speech below which a segment is `NotEnoughSpeech`

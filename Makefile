@@ -1,0 +1,80 @@
+# The commands of this project. `make demo` is all a user needs; CI runs `make lint test`.
+# PYTHON=python3.12 chooses another interpreter, DIR=... what evaluate and train work on, ARGS=... passes options on.
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint format evaluate benchmark train samples lock clean
+
+VENV ?= .venv
+ifeq ($(OS),Windows_NT)
+BIN := $(VENV)/Scripts
+else
+BIN := $(VENV)/bin
+endif
+PY := $(BIN)/python
+APP := $(VENV)/.app-installed
+ALL := $(VENV)/.all-installed
+PIP := $(PY) -m pip --disable-pip-version-check install --prefer-binary
+# The first interpreter that fits: the usual one, else any that is installed.
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python; do \
+	$$name -c '$(FITS)' 2>/dev/null && { echo $$name; exit; }; done; echo python3)
+
+help:  ## show this
+	@grep -hE '^[a-z]+:.*##' $(firstword $(MAKEFILE_LIST)) | sed -E 's/:.*## */|/' | awk -F'|' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+demo: $(APP)  ## set up once, then open the app on 127.0.0.1
+	$(PY) -m demo $(ARGS)
+
+test: $(ALL)  ## unit, command line and browser tests (ARGS="-k audio" for some)
+	$(PY) -m pytest $(ARGS)
+
+lint: $(ALL)  ## ruff: rules and format
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(ALL)  ## let ruff repair what it can
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+evaluate: DIR ?= ../shared/speech/dev
+evaluate: $(ALL)  ## accuracy and error rates on DIR (one folder per speaker)
+	$(PY) scripts/evaluate.py $(DIR) $(ARGS)
+
+benchmark: $(ALL)  ## time of every stage on this machine
+	$(PY) scripts/benchmark.py $(ARGS)
+
+train: DIR ?= dataset
+train: $(ALL)  ## train both networks on the dataset folder DIR
+	$(PY) scripts/train_cnn.py $(DIR) $(ARGS)
+	$(PY) scripts/train_ann.py $(DIR) $(ARGS)
+
+samples: $(APP)  ## synthesise demo/samples again (needs flite and espeak-ng)
+	$(PY) scripts/make_samples.py
+
+lock: $(PY)  ## resolve requirements.txt again from pyproject.toml
+	$(PIP) --quiet uv
+	$(PY) -m uv pip compile pyproject.toml --universal --python-version 3.11 --all-extras --fork-strategy fewest \
+		--no-emit-index-url --no-emit-find-links --upgrade --quiet --custom-compile-command "make lock" -o requirements.txt
+
+clean:  ## remove the environment and caches
+	rm -rf $(VENV) .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(PY):
+	@$(PYTHON) -c '$(FITS)' || \
+		{ echo "Python 3.11, 3.12 or 3.13 is needed, found $$($(PYTHON) --version 2>&1 | head -n 1): try make PYTHON=python3.12 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "no virtual environment could be made; on Debian and Ubuntu: sudo apt-get install python3-venv"; exit 1; }
+
+# The app's part of pyproject.toml, at the versions of the lock. A stamp makes the second start immediate.
+$(APP): pyproject.toml requirements.txt | $(PY)
+	@echo "Setting up $(VENV): a few minutes, once."
+	@$(PY) -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["dependencies"], sep="\n")' > $(VENV)/app.txt
+	$(PIP) --quiet --requirement $(VENV)/app.txt --constraint requirements.txt
+	@touch $@
+
+# Everything: app, training, tests.
+$(ALL): requirements.txt | $(PY)
+	@echo "Setting up $(VENV) with training and tests (about 2.5 GB): a few minutes, once."
+	$(PIP) --quiet --requirement requirements.txt
+	@touch $@ $(APP)

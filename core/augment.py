@@ -1,0 +1,195 @@
+"""What a microphone, a room and a crowd do to a voice (training only).
+
+`SpectrogramAugmenter` works on crops of images, in the power domain, for the CNN; `WaveformAugmenter` on samples, for
+the ANN's feature rows. Both know the same troubles: noise and babble, reverberation, an equaliser, band limits,
+gain, and (spectrogram only) SpecAugment masks (Park et al. 2019, arXiv:1904.08779).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES
+from core.segments import fit, normalise
+from core.spectrogram import BANDS, DB_MIN, DB_STEP, FMAX, FMIN, HOP, hz_to_mel
+
+_POWER_OF_GREY = (10.0 ** ((np.arange(256) * DB_STEP + DB_MIN) / 10.0)).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Chances:
+    """How often each trouble comes, 0 to 1."""
+
+    noise: float = 0.6
+    reverberation: float = 0.3
+    equaliser: float = 0.5
+    band_limit: float = 0.3
+    floor: float = 0.3
+    masks: float = 0.5
+
+
+class SpectrogramAugmenter:
+    """Augments a batch of crops: uint8 (B, BANDS, T) -> uint8 (B, BANDS, T).
+
+    `noise`: images to mix in, uint8 (N, BANDS, FRAMES). Babble is made of the batch's own other voices.
+    """
+
+    def __init__(self, noise: np.ndarray, chances: Chances | None = None):
+        self.noise = noise
+        self.chances = chances or Chances()
+
+    def __call__(self, crops: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+        power = _POWER_OF_GREY[crops]
+        clean = power.copy()
+        for index in range(len(crops)):
+            power[index] = self._one(power[index], clean, index, chance)
+        grey = (10.0 * np.log10(np.maximum(power, 1e-10)) - DB_MIN) / DB_STEP
+        grey = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+        for image in grey:
+            if chance.random() < self.chances.masks:
+                _mask(image, chance)
+        return grey
+
+    def _one(self, power: np.ndarray, batch: np.ndarray, index: int, chance: np.random.Generator) -> np.ndarray:
+        chances = self.chances
+        if chance.random() < chances.reverberation:
+            power = reverberate(power, t60=chance.uniform(0.1, 0.8), wet=chance.uniform(0.1, 0.7))
+        if chance.random() < chances.noise:
+            other = self._trouble(batch, index, chance)
+            snr = chance.uniform(0.0, 20.0)
+            power = power + other * (power.mean() / max(float(other.mean()), 1e-10) * 10.0 ** (-snr / 10.0))
+        if chance.random() < chances.equaliser:
+            power = power * equaliser(chance)[:, None]
+        if chance.random() < chances.band_limit:
+            power = power * band_limit(chance)[:, None]
+        if chance.random() < chances.floor:  # the microphone's own noise
+            power = power + power.mean() * 10.0 ** (-chance.uniform(15.0, 45.0) / 10.0) * chance.exponential(
+                1.0, power.shape
+            )
+        return power * 10.0 ** (chance.uniform(-10.0, 10.0) / 10.0)
+
+    def _trouble(self, batch: np.ndarray, index: int, chance: np.random.Generator) -> np.ndarray:
+        frames = batch.shape[2]
+        kind = chance.random()
+        if kind < 0.45 and len(self.noise):
+            image = self.noise[chance.integers(len(self.noise))]
+            start = chance.integers(image.shape[1] - frames + 1)
+            return _POWER_OF_GREY[image[:, start : start + frames]]
+        if kind < 0.8:
+            others = (index + chance.integers(1, len(batch), chance.integers(2, 6))) % len(batch)
+            return batch[others].mean(axis=0)
+        slope = 10.0 ** (np.linspace(0.0, chance.uniform(-30.0, 6.0), BANDS, dtype=np.float32) / 10.0)
+        return slope[:, None] * chance.exponential(1.0, (BANDS, frames)).astype(np.float32)
+
+
+def reverberate(power: np.ndarray, *, t60: float, wet: float) -> np.ndarray:
+    """Add an exponentially decaying tail of `t60` seconds (60 dB) to power frames (BANDS, T)."""
+    from scipy.signal import lfilter
+
+    decay = 10.0 ** (-6.0 * HOP / SAMPLE_RATE / t60)
+    tail = lfilter([1.0 - decay], [1.0, -decay], power, axis=1).astype(np.float32)
+    return (1.0 - wet) * power + wet * tail
+
+
+def equaliser(chance: np.random.Generator) -> np.ndarray:
+    """A random smooth gain curve, power factors (BANDS,): 6 dB standard deviation at 6 nodes."""
+    nodes = chance.normal(0.0, 6.0, 6)
+    curve = np.interp(np.linspace(0, 5, BANDS), np.arange(6), nodes)
+    return (10.0 ** (curve / 10.0)).astype(np.float32)
+
+
+def band_limit(chance: np.random.Generator) -> np.ndarray:
+    """Telephone, small loudspeaker, low-rate codec: power factors (BANDS,), 24-60 dB down outside the band."""
+    centres = np.linspace(hz_to_mel(FMIN), hz_to_mel(FMAX), BANDS)
+    low = hz_to_mel(chance.choice([0.0, 100.0, 150.0, 200.0, 300.0]))
+    high = hz_to_mel(chance.choice([3400.0, 4000.0, 5500.0, 6500.0, 8000.0]) * chance.uniform(0.95, 1.05))
+    steep = chance.uniform(6.0, 30.0)  # dB per mel
+    down = np.maximum(np.maximum(low - centres, centres - high), 0.0) * steep
+    return (10.0 ** (-np.minimum(down, chance.uniform(24.0, 60.0)) / 10.0)).astype(np.float32)
+
+
+def _mask(image: np.ndarray, chance: np.random.Generator) -> None:
+    """SpecAugment in place: one band of frequencies and one stretch of time at the image's mean."""
+    mean = image.mean()
+    height, width = chance.integers(0, 11), chance.integers(0, image.shape[1] // 6 + 1)
+    low, start = chance.integers(0, BANDS - height), chance.integers(0, image.shape[1] - width)
+    image[low : low + height] = mean
+    image[:, start : start + width] = mean
+
+
+class WaveformAugmenter:
+    """Augments samples of a prepared segment: float32 (SEGMENT_SAMPLES,) -> the same shape, at the set level.
+
+    `noise`: list of float32 arrays of SEGMENT_SAMPLES. Babble is a sum of recent other calls' voices.
+    """
+
+    def __init__(self, noise: list[np.ndarray], chances: Chances | None = None):
+        self.noise = noise
+        self.chances = chances or Chances(reverberation=0.35)
+        self._recent: list[np.ndarray] = []
+
+    @staticmethod
+    @cache
+    def shared(root: Path | None, *, seed: int = 0) -> WaveformAugmenter:
+        """One augmenter per process, its noise read once from a folder."""
+        from core.dataset.build import EXTENSIONS, noise_segments
+
+        files = sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS) if root else []
+        return WaveformAugmenter([piece for path in files for piece in noise_segments(path)])
+
+    def __call__(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+        out = samples
+        if chance.random() < self.chances.reverberation:
+            out = _room(out, chance)
+        if chance.random() < self.chances.noise:
+            other = self._trouble(chance)
+            snr = chance.uniform(3.0, 25.0)
+            scale = np.sqrt(np.mean(out**2) / max(float(np.mean(other**2)), 1e-10)) * 10.0 ** (-snr / 20.0)
+            out = out + other * np.float32(scale)
+        if chance.random() < self.chances.equaliser or chance.random() < self.chances.band_limit:
+            out = self._filtered(out, chance)
+        if chance.random() < self.chances.floor:
+            level = np.sqrt(np.mean(out**2)) * 10.0 ** (-chance.uniform(15.0, 45.0) / 20.0)
+            out = out + chance.standard_normal(len(out), dtype=np.float32) * np.float32(level)
+        self._recent = [*self._recent[-15:], samples]
+        return normalise(fit(np.asarray(out, np.float32)))
+
+    def _trouble(self, chance: np.random.Generator) -> np.ndarray:
+        kind = chance.random()
+        if kind < 0.5 and self.noise:
+            return np.roll(self.noise[chance.integers(len(self.noise))], chance.integers(SEGMENT_SAMPLES))
+        if kind < 0.75 and len(self._recent) > 4:
+            return sum(np.roll(self._recent[i], chance.integers(SEGMENT_SAMPLES)) for i in chance.integers(0, len(self._recent), 4))
+        shape = np.fft.rfftfreq(SEGMENT_SAMPLES, 1.0 / SAMPLE_RATE)[1:] ** -chance.uniform(0.0, 1.0)
+        white = np.fft.rfft(chance.standard_normal(SEGMENT_SAMPLES, dtype=np.float32))
+        return np.fft.irfft(white * np.concatenate([[0.0], shape / shape.max()]), SEGMENT_SAMPLES).astype(np.float32)
+
+    def _filtered(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+        gains = np.ones(BANDS, np.float32)
+        if chance.random() < self.chances.equaliser:
+            gains = gains * equaliser(chance)
+        if chance.random() < self.chances.band_limit:
+            gains = gains * band_limit(chance)
+        hz = np.fft.rfftfreq(len(samples), 1.0 / SAMPLE_RATE)
+        centres = np.linspace(hz_to_mel(FMIN), hz_to_mel(FMAX), BANDS)
+        curve = np.interp(hz_to_mel(hz), centres, np.sqrt(gains)).astype(np.float32)
+        return np.fft.irfft(np.fft.rfft(samples) * curve, len(samples))
+
+
+def _room(samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """Exponentially decaying noise as a simulated room response (Polack 1988), 0.1-0.8 s."""
+    from scipy.signal import fftconvolve
+
+    t60 = chance.uniform(0.1, 0.8)
+    time = np.arange(round(t60 * SAMPLE_RATE)) / SAMPLE_RATE
+    tail = chance.standard_normal(len(time)) * 10.0 ** (-3.0 * time / t60)
+    tail[: round(0.002 * SAMPLE_RATE)] = 0.0
+    tail *= 10.0 ** (chance.uniform(-10.0, 3.0) / 20.0) / np.sqrt(np.sum(tail**2))
+    tail[0] = 1.0
+    return fftconvolve(samples, tail.astype(np.float32))[: len(samples)]
+
+

@@ -1,0 +1,184 @@
+"""One SQLite file in the user's data folder: opened safely, changed whole or not at all, erased for good.
+
+A connection lives as long as one call, so any thread and any process may use the file. Erasing is real: pages are
+zeroed (`secure_delete`), the file is rewritten (`VACUUM`) and the write-ahead log emptied. A damaged file is set aside.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+from core.errors import StoreError
+
+APP_NAME = "who-is-speaking"
+HOME_VARIABLE = "SPEAKERS_HOME"  # environment: the folder, where --home does not say
+DATABASE = "speakers.db"
+SCHEMA_VERSION = 1  # kept in PRAGMA user_version
+BUSY_SECONDS = 10.0  # s to wait for another process before giving up
+
+_SCHEMA = """
+CREATE TABLE speakers (id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, key TEXT NOT NULL UNIQUE,
+    created_at TEXT NOT NULL, consent_at TEXT NOT NULL);
+CREATE TABLE sessions (id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, source TEXT NOT NULL,
+    speaker_id INTEGER NOT NULL REFERENCES speakers(id) ON DELETE CASCADE, model_id TEXT NOT NULL);
+CREATE INDEX sessions_of_speaker ON sessions(speaker_id);
+CREATE TABLE segments (session_id INTEGER NOT NULL REFERENCES sessions(id) ON DELETE CASCADE,
+    position INTEGER NOT NULL, kind TEXT NOT NULL CHECK (kind IN ('segment', 'window')),
+    start REAL NOT NULL, speech REAL NOT NULL, level REAL NOT NULL, clipped REAL NOT NULL, snr REAL NOT NULL,
+    cnn BLOB NOT NULL, cnn_dims INTEGER NOT NULL CHECK (length(cnn) = 4 * cnn_dims),
+    ann BLOB NOT NULL, ann_dims INTEGER NOT NULL CHECK (length(ann) = 4 * ann_dims),
+    PRIMARY KEY (session_id, position));
+CREATE TABLE changes (revision INTEGER NOT NULL);
+"""
+
+
+def home_folder(home: str | os.PathLike | None = None) -> Path:
+    """Where profiles live: `home` if given, else SPEAKERS_HOME, else the user's data folder."""
+    chosen = home or os.environ.get(HOME_VARIABLE)
+    if chosen:
+        return Path(chosen).expanduser()
+    import platformdirs
+
+    return platformdirs.user_data_path(APP_NAME, appauthor=False)
+
+
+class Database:
+    """The file `speakers.db` in one folder.
+
+    `home`: see `home_folder`; made with mode 0700. `notice`: a sentence for the user when the database was damaged
+    and a new one begun, else None. Raises `StoreError` when the folder or file cannot be used.
+    """
+
+    def __init__(self, home: str | os.PathLike | None = None):
+        self.home = home_folder(home)
+        self.path = self.home / DATABASE
+        self.notice: str | None = None
+        self._make_folder()
+        identity = self._identity()
+        try:
+            self._begin()
+        except _Damaged:
+            if self._identity() == identity:  # else another process has just put it right
+                self._set_aside()
+            self._begin()
+
+    @contextmanager
+    def connection(self) -> Iterator[sqlite3.Connection]:
+        """A connection for one call; what SQLite complains about becomes a `StoreError`."""
+        try:
+            with closing(sqlite3.connect(self.path, timeout=BUSY_SECONDS, isolation_level=None)) as db:
+                for pragma in ("foreign_keys = ON", "secure_delete = ON", "temp_store = MEMORY", "synchronous = FULL"):
+                    db.execute(f"PRAGMA {pragma}")
+                yield db
+        except sqlite3.OperationalError as error:
+            raise StoreError(
+                f"{self.path} cannot be used ({error}): close other programs that use it, check that the folder can be "
+                f"written and the disk is not full, or choose another with --home DIR or {HOME_VARIABLE}"
+            ) from error
+        except sqlite3.DatabaseError as error:
+            if type(error) is not sqlite3.DatabaseError:
+                raise StoreError(f"{self.path} refused this ({error}); nothing was changed") from error
+            raise _Damaged(f"{self.path} is damaged ({error}): start again, it will be set aside") from error
+
+    @contextmanager
+    def change(self, *, scrub: bool = False) -> Iterator[sqlite3.Connection]:
+        """One transaction, undone by any exception. `scrub`: afterwards leave no byte of what was removed."""
+        with self.connection() as db:
+            db.execute("BEGIN IMMEDIATE")
+            try:
+                yield db
+                db.execute("UPDATE changes SET revision = revision + 1")
+            except BaseException:
+                db.execute("ROLLBACK")
+                raise
+            db.execute("COMMIT")
+            if scrub:
+                self._scrub(db)
+
+    def _make_folder(self) -> None:
+        try:
+            if not self.home.is_dir():
+                self.home.mkdir(parents=True, mode=0o700)
+            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
+        except OSError as error:
+            raise StoreError(
+                f"{self.path} cannot be written ({error.strerror or error}): "
+                f"choose a folder of your own with --home DIR or {HOME_VARIABLE}"
+            ) from error
+
+    def _identity(self) -> tuple[int, int]:
+        state = self.path.stat()
+        return state.st_dev, state.st_ino
+
+    def _begin(self) -> None:
+        """Make the tables where there are none; raises `_Damaged` for a file that is no sound database."""
+        with self.connection() as db:
+            if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
+                raise _Damaged(f"{self.path} is damaged")
+            _use_write_ahead_log(db)
+            db.execute("BEGIN IMMEDIATE")
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"{self.path} was made by a newer version of this program (layout {version}, this one knows "
+                    f"{SCHEMA_VERSION}): update the program, or use another folder with --home DIR"
+                )
+            if version == 0:
+                for statement in _SCHEMA.split(";\n"):
+                    db.execute(statement)
+                db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute("COMMIT")
+
+    def _set_aside(self) -> None:
+        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
+        aside = self.path.with_name(f"{DATABASE}.corrupt-{stamp}")
+        while aside.exists():
+            aside = aside.with_name(f"{aside.name}-more")
+        try:
+            self.path.rename(aside)
+            for tail in ("-wal", "-shm"):
+                rest = self.path.with_name(DATABASE + tail)
+                if rest.exists():
+                    rest.rename(f"{aside}{tail}")
+        except OSError as error:
+            raise StoreError(f"{self.path} is damaged and cannot be moved ({error.strerror}): move it away") from error
+        self._make_folder()
+        self.notice = (
+            f"The speaker database was damaged. It was kept as {aside.name} in {self.home} and an empty one was begun: "
+            "enrol everybody again. Delete the old file when you do not need it; it may hold voices."
+        )
+
+    def _scrub(self, db: sqlite3.Connection) -> None:
+        try:
+            db.execute("VACUUM")
+            busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        except sqlite3.OperationalError:
+            busy = 1
+        if busy:
+            raise StoreError(
+                f"the change was made, but another program keeps {self.path} open and old bytes may stay in "
+                f"{DATABASE}-wal until it closes: close it, then start this program again"
+            )
+
+
+class _Damaged(StoreError):
+    """The file is no sound database."""
+
+
+def _use_write_ahead_log(db: sqlite3.Connection) -> None:
+    """Switch once; SQLite does not wait by itself when another process is switching at the same moment."""
+    deadline = time.monotonic() + BUSY_SECONDS
+    while db.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+        try:
+            db.execute("PRAGMA journal_mode = WAL")
+            return
+        except sqlite3.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)

@@ -1,0 +1,136 @@
+"""Pretrained weights -> embeddings, by ONNX Runtime. What is loaded is checked against its SHA-256 first.
+
+    pretrained/model.json    names, shapes, hashes, recipe; `id` identifies the pair of networks
+    pretrained/cnn.onnx      images float32 (n, 80, 500), grey / 255   -> (n, 192), length 1
+    pretrained/ann.onnx      feature rows float32 (n, columns), raw    -> (n, 192), length 1
+    pretrained/cohort.npz    embeddings of training voices under both models: what "somebody else" sounds like
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import ModelError
+from core.spectral import COLUMNS, feature_row
+from core.spectrogram import BANDS, FRAMES, spectrogram_image
+
+PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
+MODELS = ("cnn", "ann")
+BATCH = 16  # segments in one forward pass: beyond this a CPU gains nothing and memory grows
+
+
+@dataclass(frozen=True, eq=False)
+class Embeddings:
+    """Both models' answers to the same n segments: `cnn` and `ann`, float32 (n, D), rows of length 1."""
+
+    cnn: np.ndarray
+    ann: np.ndarray
+
+    def of(self, model: str) -> np.ndarray:
+        """By name, 'cnn' or 'ann'."""
+        return getattr(self, model)
+
+    def __len__(self) -> int:
+        return len(self.cnn)
+
+
+class Embedder:
+    """Both pretrained networks. Safe to share between threads."""
+
+    def __init__(self, folder: Path = PRETRAINED, *, threads: int = 2):
+        """Load and check the weights in `folder`; `ModelError` says what is wrong with them."""
+        self.folder = Path(folder)
+        self.description = _description(self.folder)
+        self.model_id: str = self.description["id"]
+        self._sessions = {name: _session(self._checked(name), threads) for name in MODELS}
+        if self.description["columns"] != len(COLUMNS):
+            raise ModelError(
+                f"the ANN in {self.folder} expects {self.description['columns']} feature columns, this program makes "
+                f"{len(COLUMNS)}: weights and program are of different versions"
+            )
+        self.cohort = self._cohort()
+
+    @property
+    def calibration(self) -> dict:
+        """Numbers of `core.heads.Calibration`, fitted with these weights."""
+        return self.description["calibration"]
+
+    def images(self, samples: list[np.ndarray]) -> np.ndarray:
+        """Images of prepared segments: uint8 (n, BANDS, FRAMES)."""
+        return np.stack([spectrogram_image(one) for one in samples]) if samples else np.zeros((0, BANDS, FRAMES), "u1")
+
+    def embed(self, samples: list[np.ndarray]) -> Embeddings:
+        """Embeddings of prepared segments (see `core.segments.prepare`)."""
+        rows = np.stack([feature_row(one) for one in samples]) if samples else np.zeros((0, len(COLUMNS)), np.float32)
+        return Embeddings(self.embed_images(self.images(samples)), self.embed_rows(rows))
+
+    def embed_images(self, images: np.ndarray) -> np.ndarray:
+        """CNN: uint8 (n, BANDS, FRAMES) -> float32 (n, D)."""
+        return self._run("cnn", images, lambda part: part.astype(np.float32) / np.float32(255.0))
+
+    def embed_rows(self, rows: np.ndarray) -> np.ndarray:
+        """ANN: float32 (n, columns) -> float32 (n, D)."""
+        return self._run("ann", rows, lambda part: part)
+
+    def _run(self, model: str, inputs: np.ndarray, convert) -> np.ndarray:
+        session = self._sessions[model]
+        name = session.get_inputs()[0].name
+        parts = [
+            session.run(None, {name: convert(inputs[start : start + BATCH])})[0]
+            for start in range(0, len(inputs), BATCH)
+        ]
+        return np.concatenate(parts) if parts else np.zeros((0, self.description["embedding"]), np.float32)
+
+    def _checked(self, part: str) -> bytes:
+        """The bytes of one file of the model, equal to what model.json promises."""
+        entry = self.description["files"][part]
+        path = self.folder / entry["name"]
+        try:
+            content = path.read_bytes()
+        except OSError as error:
+            raise ModelError(f"{path} cannot be read ({error.strerror}): get the weights again (git checkout)") from error
+        found = hashlib.sha256(content).hexdigest()
+        if found != entry["sha256"]:
+            raise ModelError(
+                f"{path} is not the file it should be: SHA-256 {found[:12]}... instead of {entry['sha256'][:12]}... "
+                "It was cut off or altered; get the weights again (git checkout)"
+            )
+        return content
+
+    def _cohort(self) -> Embeddings:
+        import io
+
+        with np.load(io.BytesIO(self._checked("cohort")), allow_pickle=False) as file:
+            return Embeddings(*(file[name].astype(np.float32) for name in MODELS))
+
+
+def _description(folder: Path) -> dict:
+    path = folder / "model.json"
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ModelError(f"no weights: {path} cannot be read ({error.strerror}); get them again (git checkout)") from error
+    except ValueError as error:
+        raise ModelError(f"{path} is not valid JSON: get the weights again (git checkout)") from error
+    missing = {"id", "files", "columns", "embedding", "calibration"} - set(description)
+    if missing:
+        raise ModelError(f"{path} lacks {', '.join(sorted(missing))}: weights and program are of different versions")
+    return description
+
+
+def _session(content: bytes, threads: int):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must not burn a core
+    options.log_severity_level = 3
+    try:
+        return onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # ONNX Runtime's own exceptions share no base class
+        raise ModelError(f"ONNX Runtime cannot load the weights: {error}") from error

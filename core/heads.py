@@ -1,0 +1,132 @@
+"""Heads: linear SVMs over embeddings that name a person or say `Unknown`, with calibrated probabilities.
+
+For each model one linear SVM per person enrolled, against everybody else enrolled and the cohort (embeddings of
+training voices, of noise and of music: what "somebody else" sounds like). Scores become probabilities in one softmax
+over all people and Unknown, whose slope and offset were fitted on simulated enrolments of voices no network was trained on
+(`scripts/export_model.py`). The fusion adds the two models' log-odds with fitted weights.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from core.embedder import MODELS, Embeddings
+
+UNKNOWN = "Unknown"
+NOT_ENOUGH_SPEECH = "not enough speech"
+ANSWERS = (*MODELS, "both")
+C = 1.0  # SVM regularisation; classes are balanced
+TOLERANCE = 1e-3  # SVM stopping tolerance
+
+
+@dataclass(frozen=True)
+class Decision:
+    """One model's answer to one segment.
+
+    `name`: a person, `UNKNOWN` or `NOT_ENOUGH_SPEECH`. `probability`: calibrated, of `name`. `runner_up`: the next
+    likely (a person or `UNKNOWN`; '' where there is none) with its probability.
+    """
+
+    name: str
+    probability: float
+    runner_up: str = ""
+    runner_up_probability: float = 0.0
+
+    @property
+    def is_person(self) -> bool:
+        """Was somebody enrolled named?"""
+        return self.name not in (UNKNOWN, NOT_ENOUGH_SPEECH)
+
+    def __str__(self) -> str:
+        if self.name == NOT_ENOUGH_SPEECH:
+            return self.name
+        following = f" (next: {self.runner_up} {self.runner_up_probability:.2f})" if self.runner_up else ""
+        return f"{self.name} {self.probability:.2f}{following}"
+
+
+SILENT = Decision(NOT_ENOUGH_SPEECH, 1.0)
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """Log-odds of a person against Unknown = `slope` * score + `offset`; `cnn_weight`, `ann_weight` and
+    `both_offset` make the fusion of the two models' log-odds."""
+
+    cnn_slope: float
+    cnn_offset: float
+    ann_slope: float
+    ann_offset: float
+    cnn_weight: float
+    ann_weight: float
+    both_offset: float
+
+    def log_odds(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """SVM scores (n, people) by model -> log-odds against Unknown (n, people) for 'cnn', 'ann' and 'both'."""
+        cnn = self.cnn_slope * scores["cnn"] + self.cnn_offset
+        ann = self.ann_slope * scores["ann"] + self.ann_offset
+        return {"cnn": cnn, "ann": ann, "both": self.cnn_weight * cnn + self.ann_weight * ann + self.both_offset}
+
+
+def probabilities(log_odds: np.ndarray) -> np.ndarray:
+    """Log-odds against Unknown (n, people) -> probabilities (n, people + 1); the last column is Unknown."""
+    logits = np.concatenate([log_odds, np.zeros((len(log_odds), 1))], axis=1)
+    logits = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return logits / logits.sum(axis=1, keepdims=True)
+
+
+@dataclass(frozen=True, eq=False)
+class LinearSVMs:
+    """One SVM per person: `weights` (people, D), `offsets` (people,)."""
+
+    weights: np.ndarray
+    offsets: np.ndarray
+
+    def scores(self, embeddings: np.ndarray) -> np.ndarray:
+        """(n, D) -> (n, people): positive on the person's side. One matrix product."""
+        return embeddings @ self.weights.T + self.offsets
+
+
+def fit_svms(people: Sequence[np.ndarray], cohort: np.ndarray, *, c: float = C) -> LinearSVMs:
+    """One linear SVM per person against all others and the cohort.
+
+    `people`: one array (n_i, D) of embeddings per person. `cohort`: (m, D).
+    """
+    from sklearn.svm import LinearSVC
+
+    size = cohort.shape[1]
+    weights, offsets = np.zeros((len(people), size), np.float32), np.zeros(len(people), np.float32)
+    everything = np.concatenate([*people, cohort]) if people else cohort
+    owner = np.concatenate([*(np.full(len(one), i) for i, one in enumerate(people)), np.full(len(cohort), -1)])
+    for index in range(len(people)):
+        machine = LinearSVC(C=c, class_weight="balanced", tol=TOLERANCE, random_state=0, max_iter=2000)
+        machine.fit(everything, owner == index)
+        weights[index], offsets[index] = machine.coef_[0], machine.intercept_[0]
+    return LinearSVMs(weights, offsets)
+
+
+class Heads:
+    """The heads of both models for the people enrolled; immutable, refitted as a whole when people change."""
+
+    def __init__(self, names: Sequence[str], people: Sequence[Embeddings], cohort: Embeddings, calibration: Calibration):
+        """`people[i]`: the enrolment embeddings of `names[i]`. One person is enough; none answers Unknown always."""
+        self.names = tuple(names)
+        self.calibration = calibration
+        self.machines = {model: fit_svms([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
+
+    def log_odds(self, embeddings: Embeddings) -> dict[str, np.ndarray]:
+        """By answer ('cnn', 'ann', 'both'): log-odds against Unknown, (n, people)."""
+        return self.calibration.log_odds({m: self.machines[m].scores(embeddings.of(m)) for m in MODELS})
+
+    def decide(self, embeddings: Embeddings) -> list[dict[str, Decision]]:
+        """For each segment the decisions by answer: {'cnn': ..., 'ann': ..., 'both': ...}."""
+        odds = {answer: probabilities(values) for answer, values in self.log_odds(embeddings).items()}
+        return [{answer: self._decision(odds[answer][row]) for answer in ANSWERS} for row in range(len(embeddings))]
+
+    def _decision(self, chances: np.ndarray) -> Decision:
+        names = (*self.names, UNKNOWN)
+        best, *rest = np.argsort(-chances, kind="stable")[:2]
+        following = (names[rest[0]], float(chances[rest[0]])) if rest else ("", 0.0)
+        return Decision(names[best], float(chances[best]), *following)

@@ -1,0 +1,226 @@
+"""The networks, in backend-neutral Keras: the CNN, the ANN, their margin loss, and the original experiment's two.
+
+The only module that imports keras; the app never does (it runs the ONNX files, see `core.embedder`). To add an
+architecture write a function that returns a `keras.Model` from input to embedding and enter it in `ARCHITECTURES`.
+
+The CNN is a small residual network (He et al. 2016) with attentive statistics pooling (Okabe et al. 2018,
+arXiv:1803.10963) as in speaker verification; both are trained with an additive angular margin softmax (ArcFace, Deng
+et al. 2019, arXiv:1801.07698).
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+os.environ.setdefault("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
+
+import keras
+from keras import layers, ops
+
+from core.spectral import CLASSIC
+from core.spectral import COLUMNS as FEATURE_COLUMNS
+from core.spectrogram import BANDS, DB_MAX, DB_MIN
+
+EMBEDDING = 192  # length of both models' embeddings
+SCALE = 30.0  # of the margin softmax's cosines
+SPREAD_DB = 12.0  # dB: about one standard deviation of speech within a mel band
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
+class BatchNorm(layers.BatchNormalization):
+    """Batch normalisation; on the PyTorch backend through its fused kernel, which makes training 1.6 times faster."""
+
+    def __init__(self, momentum: float = 0.95, epsilon: float = 1e-4, **kwargs):
+        super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def call(self, inputs, training=None, mask=None):
+        if not training or keras.backend.backend() != "torch":
+            return super().call(inputs, training=training, mask=mask)
+        import torch
+
+        last = inputs.ndim - 1
+        channels_first = inputs.movedim(last, 1)  # a view: the memory is torch's channels_last already
+        gamma, beta = (ops.convert_to_tensor(value).float() for value in (self.gamma, self.beta))
+        out, mean, deviation = torch.native_batch_norm(
+            channels_first, gamma, beta, None, None, True, 0.0, self.epsilon
+        )  # `deviation` is inverted, float32
+        variance = deviation.detach() ** -2 - self.epsilon
+        for moving, now in ((self.moving_mean, mean.detach()), (self.moving_variance, variance)):
+            moving.assign(ops.convert_to_tensor(moving) * self.momentum + now * (1.0 - self.momentum))
+        return out.movedim(1, last)
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
+class MeanSubtraction(layers.Layer):
+    """Grey / 255 (B, BANDS, T) -> each band less its mean over time, in units of `SPREAD_DB`; (B, BANDS, T, 1)."""
+
+    def call(self, images):
+        images = images * ((DB_MAX - DB_MIN) / SPREAD_DB)
+        return ops.expand_dims(images - ops.mean(images, axis=2, keepdims=True), -1)
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
+class AttentiveStatistics(layers.Layer):
+    """(B, T, F) -> weighted mean and standard deviation over time (B, 2 F); the weights are learned per feature."""
+
+    def __init__(self, hidden: int = 96, **kwargs):
+        super().__init__(**kwargs)
+        self.hidden = hidden
+        self.inner = layers.Dense(hidden, activation="tanh")
+
+    def build(self, shape):
+        self.inner.build(shape)
+        self.outer = layers.Dense(shape[-1])
+        self.outer.build((*shape[:-1], self.hidden))
+
+    def call(self, inputs):
+        weights = ops.softmax(self.outer(self.inner(inputs)), axis=1)  # (B, T, F)
+        mean = ops.sum(weights * inputs, axis=1)
+        power = ops.sum(weights * ops.square(inputs), axis=1)
+        deviation = ops.sqrt(ops.maximum(power - ops.square(mean), 1e-4))
+        return ops.concatenate([mean, deviation], axis=-1)
+
+    def get_config(self):
+        return {**super().get_config(), "hidden": self.hidden}
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
+class L2Normalise(layers.Layer):
+    """(B, D) -> the same direction at length 1."""
+
+    def call(self, inputs):
+        return inputs / ops.sqrt(ops.maximum(ops.sum(ops.square(inputs), axis=-1, keepdims=True), 1e-12))
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
+class Cosines(layers.Layer):
+    """(B, D) unit vectors -> cosines to one learned direction per training speaker, (B, speakers)."""
+
+    def __init__(self, speakers: int, **kwargs):
+        super().__init__(**kwargs)
+        self.speakers = speakers
+
+    def build(self, shape):
+        self.directions = self.add_weight(
+            shape=(shape[-1], self.speakers), initializer="glorot_normal", name="directions"
+        )
+
+    def call(self, inputs):
+        norm = ops.sqrt(ops.sum(ops.square(self.directions), axis=0, keepdims=True))
+        return ops.matmul(inputs, self.directions / ops.maximum(norm, 1e-6))
+
+    def get_config(self):
+        return {**super().get_config(), "speakers": self.speakers}
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
+class AngularMarginLoss(keras.losses.Loss):
+    """Softmax cross-entropy of scaled cosines, the true angle made `margin` radians wider first.
+
+    `margin` is a variable: the schedule in `core.training` sets it while training goes on.
+    """
+
+    def __init__(self, margin: float = 0.2, scale: float = SCALE, name: str = "angular_margin", **kwargs):
+        super().__init__(name=name, **kwargs)
+        self.margin = keras.Variable(margin, trainable=False, dtype="float32", name="margin")
+        self.scale = scale
+
+    def call(self, truth, cosines):
+        cosines = ops.clip(ops.cast(cosines, "float32"), -1.0 + 1e-6, 1.0 - 1e-6)
+        truth = ops.reshape(ops.cast(truth, "int32"), (-1,))
+        hot = ops.one_hot(truth, cosines.shape[-1])
+        angle = ops.arccos(ops.sum(hot * cosines, axis=-1, keepdims=True))
+        target = ops.cos(ops.minimum(angle + ops.convert_to_tensor(self.margin), 3.14159))
+        logits = self.scale * (cosines + hot * (target - cosines))
+        return ops.logsumexp(logits, axis=-1) - ops.sum(hot * logits, axis=-1)
+
+    def get_config(self):
+        return {"margin": float(self.margin.numpy()), "scale": self.scale, "name": self.name}
+
+
+def _block(x, channels: int, stride: int):
+    """Basic residual block."""
+    shortcut = x
+    if stride > 1 or x.shape[-1] != channels:
+        shortcut = layers.Conv2D(channels, 1, strides=stride, use_bias=False)(x)
+        shortcut = BatchNorm()(shortcut)
+    y = layers.Conv2D(channels, 3, strides=stride, padding="same", use_bias=False)(x)
+    y = layers.ReLU()(BatchNorm()(y))
+    y = layers.Conv2D(channels, 3, padding="same", use_bias=False)(y)
+    y = BatchNorm()(y)
+    return layers.ReLU()(layers.Add()([y, shortcut]))
+
+
+def cnn(channels=(16, 32, 96, 160), blocks=(1, 1, 2, 2)) -> keras.Model:
+    """Grey / 255 images (B, BANDS, T), any T from about 100 frames on -> embeddings (B, EMBEDDING) of length 1."""
+    images = keras.Input((BANDS, None), name="images")
+    x = MeanSubtraction(dtype="float32")(images)
+    x = layers.Conv2D(channels[0], 5, strides=2, padding="same", use_bias=False)(x)
+    x = layers.ReLU()(BatchNorm()(x))
+    for stage, (width, count) in enumerate(zip(channels, blocks, strict=True)):
+        for index in range(count):
+            x = _block(x, width, 2 if stage and index == 0 else 1)
+    x = layers.Permute((2, 1, 3))(x)  # (B, T / 16, BANDS / 16, C)
+    x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
+    x = AttentiveStatistics()(x)
+    x = BatchNorm()(x)
+    x = layers.Dense(EMBEDDING, use_bias=False)(x)
+    x = BatchNorm()(x)
+    return keras.Model(images, L2Normalise(name="embedding", dtype="float32")(x), name="cnn")
+
+
+def ann(columns: int = len(FEATURE_COLUMNS), hidden=(768, 512), dropout: float = 0.2) -> keras.Model:
+    """Feature rows (B, columns), standardised -> embeddings (B, EMBEDDING) of length 1."""
+    rows = keras.Input((columns,), name="features")
+    x = layers.GaussianNoise(0.05)(rows)
+    for width in hidden:
+        x = layers.Dense(width, use_bias=False)(x)
+        x = layers.ReLU()(BatchNorm()(x))
+        x = layers.Dropout(dropout)(x)
+    x = layers.Dense(EMBEDDING, use_bias=False)(x)
+    x = BatchNorm()(x)
+    return keras.Model(rows, L2Normalise(name="embedding", dtype="float32")(x), name="ann")
+
+
+def original_cnn() -> keras.Model:
+    """The original's CNN: 64 x 64 RGB pictures (B, 64, 64, 3) in [0, 1] -> its flattened layer, before the softmax."""
+    pictures = keras.Input((64, 64, 3), name="pictures")
+    x = pictures
+    for width in (16, 32):
+        x = layers.Conv2D(width, 3, activation="relu")(x)
+        x = layers.Conv2D(width, 3, activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+    return keras.Model(pictures, layers.Flatten(name="embedding")(x), name="original_cnn")
+
+
+def original_ann() -> keras.Model:
+    """The original's ANN: 26 standardised columns (B, 26) -> its last hidden layer (B, 128), before the softmax."""
+    rows = keras.Input((len(CLASSIC),), name="features")
+    x = rows
+    for width in (512, 256, 128):
+        x = layers.Dense(width, activation="relu", name="embedding" if width == 128 else None)(x)
+    return keras.Model(rows, x, name="original_ann")
+
+
+ARCHITECTURES = {"cnn": cnn, "ann": ann, "original_cnn": original_cnn, "original_ann": original_ann}
+
+
+def with_margin_head(body: keras.Model, speakers: int) -> keras.Model:
+    """The model that is trained: input -> cosines to every training speaker."""
+    return keras.Model(body.input, Cosines(speakers, name="cosines", dtype="float32")(body.output), name=f"{body.name}_trained")
+
+
+def with_softmax_head(body: keras.Model, speakers: int) -> keras.Model:
+    """The same for the original's networks, which end in a plain softmax."""
+    return keras.Model(
+        body.input, layers.Dense(speakers, activation="softmax")(body.output), name=f"{body.name}_trained"
+    )
+
+
+def export(body: keras.Model, path: Path) -> None:
+    """Write the body (input -> embedding) as ONNX, whole or not at all. Needs the TensorFlow backend (tf2onnx)."""
+    partial = path.with_suffix(".partial.onnx")
+    body.export(str(partial), format="onnx", verbose=False)
+    partial.replace(path)

@@ -1,0 +1,64 @@
+"""A file as a source: its blocks within a range of time, and how long it is."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio, Source, stream
+from core.errors import SourceError
+from core.segments import clock
+
+
+def blocks(
+    source: Source, start: float | None = None, end: float | None = None, *, block_seconds: float = BLOCK_SECONDS
+) -> Iterator[Audio]:
+    """16 kHz mono pieces of at most `block_seconds`, from `start` to `end` seconds (None: to the very end).
+
+    Decoding stops at `end`; memory stays bounded. Raises `SourceError` for a range that is empty or lies behind the end
+    of the sound, and what `core.audio.stream` raises.
+    """
+    check_range(start, end)
+    first = round((start or 0.0) * SAMPLE_RATE)
+    last = None if end is None else round(end * SAMPLE_RATE)
+    position, given = 0, False
+    for block in stream(source, block_seconds=block_seconds):
+        wanted = block.samples[max(0, first - position) : None if last is None else max(0, last - position)]
+        position += len(block)
+        if len(wanted):
+            given = True
+            yield Audio(wanted)
+        if last is not None and position >= last:
+            return
+    if not given:
+        check_range(start, end, position / SAMPLE_RATE)
+
+
+def check_range(start: float | None, end: float | None, duration: float | None = None) -> None:
+    """Raise `SourceError` unless 0 <= start < end, with start before `duration`; all in seconds, None where unknown."""
+    if start is not None and not 0 <= start < float("inf"):
+        raise SourceError(f"a start of {start} s makes no sense: give seconds from 0 on")
+    if end is not None and not (start or 0.0) < end:
+        raise SourceError(f"the range ends at {end:g} s but starts at {start or 0:g} s: give an end after the start")
+    if duration is not None and start is not None and start >= duration:
+        raise SourceError(f"the sound is {clock(duration)} long: a start of {clock(start)} lies behind it")
+
+
+def duration(path: str | os.PathLike) -> float | None:
+    """Length in seconds as the file itself states it, without decoding; None where it does not say."""
+    import av
+    import soundfile
+
+    try:
+        info = soundfile.info(os.fspath(path))
+        if 0 < info.frames < 2**62 and info.samplerate > 0:
+            return info.frames / info.samplerate
+    except (soundfile.LibsndfileError, RuntimeError, TypeError):
+        pass  # not one of libsndfile's formats
+    try:
+        with av.open(os.fspath(path), metadata_errors="ignore") as container:
+            if container.duration and container.streams.audio:
+                return container.duration / av.time_base
+    except (av.FFmpegError, OSError, ValueError):
+        pass  # no sound in it: decoding tells why
+    return None

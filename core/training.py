@@ -1,0 +1,240 @@
+"""Training on a dataset folder: who is drawn, how rates and margin move, and checkpoints that a kill cannot break.
+
+Not imported by the app. An `Epoch` here is a fixed number of batches, since crops are drawn at random.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core.dataset.manifest import Row, read_rows
+from core.errors import DatasetError
+from core.evaluation import equal_error_rate
+from core.spectrogram import read_png
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides the result, beside the data. `steps` are batches."""
+
+    steps: int
+    batch: int = 128
+    crop: int = 150  # frames (10 ms each); CNN only
+    rate: float = 2e-3  # peak learning rate
+    weight_decay: float = 1e-3
+    margin: float = 0.2  # radians
+    margin_from: float = 0.25  # share of the steps at which the margin begins to grow
+    margin_until: float = 0.65  # share of the steps at which it is reached
+    warm_up: int = 200  # steps
+    masks: bool = True
+    seed: int = 0
+
+    def rate_at(self, step: int) -> float:
+        """Linear warm-up, then half a cosine down to 1 % of the peak."""
+        if step < self.warm_up:
+            return self.rate * (step + 1) / self.warm_up
+        done = min(1.0, (step - self.warm_up) / max(1, self.steps - self.warm_up))
+        return self.rate * (0.01 + 0.99 * 0.5 * (1.0 + math.cos(math.pi * done)))
+
+    def margin_at(self, step: int) -> float:
+        """0, then linear growth, then `margin`."""
+        first, last = self.margin_from * self.steps, self.margin_until * self.steps
+        if step >= last:
+            return self.margin
+        return self.margin * max(0.0, (step - first) / (last - first))
+
+
+@dataclass(frozen=True)
+class Examples:
+    """One split in memory. `values`: images uint8 (N, BANDS, FRAMES) or feature rows float32 (N, F); `speakers` (N,)
+    are indices into `names`; `sessions` tell recordings apart."""
+
+    values: np.ndarray
+    speakers: np.ndarray
+    sessions: np.ndarray
+    names: tuple[str, ...]
+
+
+def load_images(folder: Path, split: str, *, min_segments: int = 1, progress: Callable = iter) -> Examples:
+    """Every spectrogram image of a split; `min_segments` leaves out speakers with fewer."""
+    rows = _rows(folder, split, min_segments)
+    images = np.stack([read_png(folder / row.path) for row in progress(rows)])
+    return Examples(images, *_labels(rows))
+
+
+def load_features(folder: Path, split: str, *, min_segments: int = 1, augmented: bool = False) -> Examples:
+    """Every feature row of a split, with `augmented` the augmented copies too."""
+    rows = _rows(folder, split, min_segments)
+    with (folder / "features.csv").open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        next(reader)
+        table = {line[0]: np.array(line[3:], np.float32) for line in reader}
+    values = np.stack([table[row.id] for row in rows])
+    speakers, sessions, names = _labels(rows)
+    if augmented:
+        more, of = [values], [speakers]
+        for index, name in enumerate(names):
+            path = folder / "features_augmented" / f"{name}.npz"
+            if path.is_file():
+                with np.load(path, allow_pickle=False) as file:
+                    more.append(file["features"])
+                    of.append(np.full(len(more[-1]), index))
+        values, speakers = np.concatenate(more), np.concatenate(of)
+        sessions = np.zeros(len(speakers), int)
+    return Examples(values, speakers, sessions, names)
+
+
+def _rows(folder: Path, split: str, min_segments: int) -> list[Row]:
+    rows = [row for row in read_rows(folder) if row.split == split]
+    counts: dict[str, int] = {}
+    for row in rows:
+        counts[row.speaker] = counts.get(row.speaker, 0) + 1
+    rows = [row for row in rows if counts[row.speaker] >= min_segments]
+    if not rows:
+        raise DatasetError(f"{folder} has no '{split}' segments of speakers with at least {min_segments} of them")
+    return rows
+
+
+def _labels(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
+    names = tuple(sorted({row.speaker for row in rows}))
+    place = {name: index for index, name in enumerate(names)}
+    sessions = {key: index for index, key in enumerate(sorted({(row.speaker, row.session) for row in rows}))}
+    return (
+        np.array([place[row.speaker] for row in rows]),
+        np.array([sessions[row.speaker, row.session] for row in rows]),
+        names,
+    )
+
+
+def drawn(speakers: np.ndarray, batch: int, *, seed: int, step: int) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
+    """Batches of indices without end, from batch number `step` on: the same for the same seed, resumed or not.
+
+    A voice is drawn in proportion to the square root of its segments, then one of its segments.
+    """
+    order = np.argsort(speakers, kind="stable")
+    counts = np.bincount(speakers)
+    starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
+    share = np.sqrt(counts) / np.sqrt(counts).sum()
+    while True:
+        chance = np.random.default_rng([seed, step])
+        chosen = chance.choice(len(counts), batch, p=share)
+        yield order[starts[chosen] + (chance.random(batch) * counts[chosen]).astype(int)], chance
+        step += 1
+
+
+def random_crops(images: np.ndarray, width: int, chance: np.random.Generator) -> np.ndarray:
+    """uint8 (B, BANDS, FRAMES) -> (B, BANDS, width), each from its own place."""
+    starts = chance.integers(0, images.shape[2] - width + 1, len(images))
+    return np.stack([image[:, start : start + width] for image, start in zip(images, starts, strict=True)])
+
+
+def fit(
+    model,
+    batches: Callable[[int], Iterator[tuple[np.ndarray, np.ndarray]]],
+    recipe: Recipe,
+    folder: Path,
+    *,
+    validate: Callable[[], float] | None = None,
+    every: int = 500,
+    minutes: float | None = None,
+) -> bool:
+    """Train to `recipe.steps`, going on from the checkpoint in `folder` where there is one.
+
+    `batches(step)` yields (inputs, labels) from that batch on. Every `every` steps a checkpoint is written and a line
+    goes to `log.csv`. Returns False when `minutes` ran out first; call again to go on.
+    """
+    from tqdm import tqdm
+
+    folder.mkdir(parents=True, exist_ok=True)
+    step = _resume(model, folder, recipe)
+    began, losses, hits = time.monotonic(), [], []
+    with tqdm(total=recipe.steps, initial=step, unit="batch", mininterval=5) as bar:
+        for inputs, labels in batches(step):
+            if step >= recipe.steps:
+                break
+            model.optimizer.learning_rate.assign(recipe.rate_at(step))
+            model.loss.margin.assign(recipe.margin_at(step))
+            loss, hit = model.train_on_batch(inputs, labels)
+            model.reset_metrics()
+            losses.append(float(loss))
+            hits.append(float(hit))
+            step += 1
+            bar.update()
+            late = minutes is not None and time.monotonic() - began > 60 * minutes
+            if step % every == 0 or step == recipe.steps or late:
+                score = validate() if validate else float("nan")
+                _checkpoint(model, folder, recipe, step)
+                _log(folder, step, np.mean(losses), np.mean(hits), score, time.monotonic() - began)
+                bar.set_postfix(loss=f"{np.mean(losses):.2f}", accuracy=f"{np.mean(hits):.1%}", eer=f"{score:.2%}")
+                losses, hits = [], []
+            if late:
+                return step >= recipe.steps
+    return True
+
+
+def _checkpoint(model, folder: Path, recipe: Recipe, step: int) -> None:
+    """Weights and optimizer state in one file, replaced whole."""
+    variables = [*model.variables, *model.optimizer.variables]
+    partial = folder / "checkpoint.partial.npz"
+    np.savez(
+        partial,
+        step=step,
+        recipe=json.dumps(asdict(recipe)),
+        **{f"v{index}": np.asarray(_array(variable)) for index, variable in enumerate(variables)},
+    )
+    partial.replace(folder / "checkpoint.npz")
+
+
+def _array(variable) -> np.ndarray:
+    from keras import ops
+
+    return ops.convert_to_numpy(variable)
+
+
+def _resume(model, folder: Path, recipe: Recipe) -> int:
+    """The step to go on from: 0 without a checkpoint. `DatasetError` when the checkpoint is of another network."""
+    path = folder / "checkpoint.npz"
+    model.optimizer.build(model.trainable_variables)
+    if not path.is_file():
+        return 0
+    return restore(path, [*model.variables, *model.optimizer.variables])
+
+
+def restore(path: Path, variables: list) -> int:
+    """Put a checkpoint's arrays into `variables` (in order, a prefix is enough); returns its step."""
+    with np.load(path, allow_pickle=False) as file:
+        for index, variable in enumerate(variables):
+            name = f"v{index}"
+            if name not in file or tuple(file[name].shape) != tuple(variable.shape):
+                raise DatasetError(f"{path} was made by another network or dataset: move it away to begin anew")
+            variable.assign(file[name])
+        return int(file["step"])
+
+
+def _log(folder: Path, step: int, loss: float, hit: float, score: float, seconds: float) -> None:
+    path = folder / "log.csv"
+    new = not path.is_file()
+    with path.open("a", encoding="utf-8") as file:
+        if new:
+            file.write("step,loss,accuracy,validation_eer,seconds\n")
+        file.write(f"{step},{loss:.4f},{hit:.4f},{score:.4f},{seconds:.0f}\n")
+
+
+def validation_eer(embeddings: np.ndarray, speakers: np.ndarray, sessions: np.ndarray) -> float:
+    """Equal error rate over all pairs of held-out segments, pairs within one recording left out where the speaker
+    has several."""
+    scores = embeddings @ embeddings.T
+    several = np.array([len(set(sessions[speakers == speaker])) > 1 for speaker in range(speakers.max() + 1)])
+    same = speakers[:, None] == speakers[None]
+    usable = np.triu(np.ones(scores.shape, bool), 1) & ~(
+        same & (sessions[:, None] == sessions[None]) & several[speakers][:, None]
+    )
+    return equal_error_rate(scores[usable & same], scores[usable & ~same])[0]

@@ -1,0 +1,156 @@
+"""Train the CNN on a dataset folder made by scripts/create_dataset.py.
+
+    python scripts/train_cnn.py dataset --output runs/cnn
+    python scripts/train_cnn.py dataset --output runs/cnn-long --start runs/cnn --crop 300 --margin 0.3 --steps 800
+
+Stop it any time and run it again: it goes on from its checkpoint. `KERAS_BACKEND=torch` with `--precision
+mixed_bfloat16` is the fastest on a CPU that knows bfloat16.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict
+from multiprocessing import get_context
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from core.augment import Chances, SpectrogramAugmenter
+from core.errors import SpeakerError
+from core.spectrogram import FRAMES, read_png
+from core.training import Examples, Recipe, drawn, fit, load_images, random_crops, restore, validation_eer
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path, help="dataset folder (segments.csv, spectrograms/, noise/)")
+    parser.add_argument("--output", type=Path, default=Path("runs/cnn"), help="checkpoint, log and weights go here")
+    parser.add_argument("--start", type=Path, metavar="RUN", help="begin with the weights of this finished run")
+    parser.add_argument("--architecture", default="cnn", help="a name in core.networks.ARCHITECTURES")
+    parser.add_argument("--steps", type=int, default=8000, help="batches in all (default 8000)")
+    parser.add_argument("--batch", type=int, default=128)
+    parser.add_argument("--crop", type=int, default=150, help="frames of 10 ms (default 150)")
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
+    parser.add_argument("--margin", type=float, default=0.2, help="radians (default 0.2)")
+    parser.add_argument("--constant-margin", action="store_true", help="the full margin from the first step")
+    parser.add_argument("--no-masks", action="store_true", help="no SpecAugment masks (for a last, long-crop stage)")
+    parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
+    parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
+    parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
+    parser.add_argument("--minutes", type=float, help="stop after this long, to be resumed")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def load_noise(folder: Path) -> np.ndarray:
+    """Noise images uint8 (N, BANDS, FRAMES); none is fine."""
+    files = sorted((folder / "noise").glob("*.png"))
+    return np.stack([read_png(path) for path in files]) if files else np.zeros((0, 80, FRAMES), np.uint8)
+
+
+def produce(queue, examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> None:
+    """Runs in a process of its own: augmented batches (uint8 images, labels), in order."""
+    os.nice(1)
+    augmenter = SpectrogramAugmenter(noise, Chances(masks=0.5 if recipe.masks else 0.0))
+    for chosen, chance in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
+        crops = random_crops(examples.values[chosen], recipe.crop, chance)
+        queue.put((augmenter(crops, chance), examples.speakers[chosen].astype(np.int32)))
+
+
+def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    context = get_context("fork" if sys.platform == "linux" else "spawn")
+    queue = context.Queue(8)
+    worker = context.Process(target=produce, args=(queue, examples, noise, recipe, step), daemon=True)
+    worker.start()
+    try:
+        while True:
+            images, labels = queue.get(timeout=300)
+            yield images.astype(np.float32) / np.float32(255.0), labels
+    finally:
+        worker.terminate()
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = arguments().parse_args(argv)
+    recipe = Recipe(
+        steps=args.steps,
+        batch=args.batch,
+        crop=args.crop,
+        rate=args.rate,
+        margin=args.margin,
+        margin_from=-1.0 if args.constant_margin else 0.25,
+        margin_until=0.0 if args.constant_margin else 0.65,
+        warm_up=min(200, args.steps // 10),
+        masks=not args.no_masks,
+        seed=args.seed,
+    )
+    from tqdm import tqdm
+
+    examples = load_images(args.dataset, "train", min_segments=args.min_segments, progress=lambda rows: tqdm(rows, "images"))
+    held = load_images(args.dataset, "validation")
+    noise = load_noise(args.dataset)
+    print(f"{len(examples.values)} images of {len(examples.names)} speakers, {len(noise)} noise images", flush=True)
+
+    import keras
+
+    from core.networks import ARCHITECTURES, AngularMarginLoss, with_margin_head
+
+    keras.utils.set_random_seed(args.seed)
+    keras.config.set_dtype_policy(args.precision)
+    body = ARCHITECTURES[args.architecture]()
+    model = with_margin_head(body, len(examples.names))
+    model.compile(
+        keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0),
+        AngularMarginLoss(0.0),
+        metrics=["sparse_categorical_accuracy"],
+    )
+    if args.start and not (args.output / "checkpoint.npz").is_file():
+        restore(args.start / "checkpoint.npz", model.variables)
+
+    def validate() -> float:
+        images = held.values.astype(np.float32) / np.float32(255.0)
+        parts = [body.predict_on_batch(images[start : start + 64]) for start in range(0, len(images), 64)]
+        return validation_eer(np.concatenate(parts), held.speakers, held.sessions)
+
+    finished = fit(
+        model,
+        lambda step: batches(examples, noise, recipe, step),
+        recipe,
+        args.output,
+        validate=validate,
+        every=args.every,
+        minutes=args.minutes,
+    )
+    body.save_weights(args.output / "body.weights.h5")
+    (args.output / "recipe.json").write_text(
+        json.dumps(
+            {
+                **asdict(recipe),
+                "architecture": args.architecture,
+                "precision": args.precision,
+                "backend": keras.backend.backend(),
+                "speakers": list(examples.names),
+                "images": len(examples.values),
+                "start": str(args.start) if args.start else None,
+                "command": " ".join(sys.argv),
+            },
+            indent=1,
+        )
+    )
+    print("finished" if finished else "stopped by --minutes; run again to go on")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SpeakerError as error:
+        print(f"train_cnn: {error}", file=sys.stderr)
+        sys.exit(2)

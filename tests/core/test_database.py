@@ -1,0 +1,155 @@
+"""The file under the speaker store: modes, damage, folders that cannot be used, many threads and processes."""
+
+import os
+import sqlite3
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.errors import StoreError
+from core.speakers import SpeakerStore, home_folder
+from tests.core.voices import enrol, voice
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def store(tmp_path) -> SpeakerStore:
+    return SpeakerStore(tmp_path / "home")
+
+
+def test_where_home_is(tmp_path, monkeypatch):
+    monkeypatch.setenv("SPEAKERS_HOME", str(tmp_path / "from-env"))
+    assert home_folder(tmp_path / "given") == tmp_path / "given"
+    assert home_folder() == tmp_path / "from-env"
+    monkeypatch.delenv("SPEAKERS_HOME")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    assert home_folder().name == "who-is-speaking"
+
+
+@pytest.mark.skipif(os.name != "posix", reason="file modes are POSIX")
+def test_only_the_owner_can_read(store):
+    enrol(store, "Amina")
+    assert stat.S_IMODE(store.home.stat().st_mode) == 0o700
+    assert stat.S_IMODE(store.path.stat().st_mode) == 0o600
+
+
+def test_a_folder_that_cannot_be_made(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(StoreError, match="choose a folder of your own with --home"):
+        SpeakerStore(tmp_path / "file" / "home")
+    with pytest.raises(StoreError, match="cannot be written"):
+        SpeakerStore(tmp_path / "file")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX users")
+def test_a_folder_that_is_not_writable():
+    with tempfile.TemporaryDirectory() as folder:
+        SpeakerStore(folder)
+        for path in (Path(folder), Path(folder) / "speakers.db"):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+        if os.geteuid() == 0:
+            os.seteuid(65534)  # root may write anywhere: try as nobody
+        try:
+            with pytest.raises(StoreError, match="cannot be written .Permission denied"):
+                SpeakerStore(folder)
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
+            Path(folder).chmod(0o755)
+
+
+@pytest.mark.parametrize("damage", ["text", "middle", "cut"])
+def test_a_damaged_database_is_set_aside(store, damage):
+    for seed in range(4):
+        enrol(store, f"Person {seed}", seed, windows=20)
+    good = store.path.read_bytes()
+    page = 4096
+    bad = {
+        "text": b"this is no database, " * 400,
+        "middle": good[:page] + b"\xa5" * (len(good) - 2 * page) + good[-page:],
+        "cut": good[: 2 * page],
+    }[damage]
+    store.path.write_bytes(bad)
+    fresh = SpeakerStore(store.home)
+    (aside,) = store.home.glob("speakers.db.corrupt-*")
+    assert aside.read_bytes() == bad
+    assert aside.name in fresh.notice and "enrol everybody again" in fresh.notice
+    assert fresh.profiles() == [] and enrol(fresh, "Amina").name == "Amina"
+    assert SpeakerStore(store.home).notice is None
+
+
+def test_damage_while_running_is_one_sentence(store):
+    enrol(store, "Amina")
+    store.path.write_bytes(b"x" * 8192)
+    with pytest.raises(StoreError, match="damaged"):
+        store.profiles()
+
+
+def test_a_newer_layout_is_left_alone(store):
+    enrol(store, "Amina")
+    with sqlite3.connect(store.path) as db:
+        db.execute("PRAGMA user_version = 99")
+    db.close()
+    with pytest.raises(StoreError, match="newer version"):
+        SpeakerStore(store.home)
+    assert not list(store.home.glob("*.corrupt-*"))
+
+
+def test_revision_changes_with_every_change(store):
+    seen = [store.revision()]
+    for change in (
+        lambda: enrol(store, "Amina"),
+        lambda: store.add_session("Amina", segments=voice(2), model_id="m1", source="mic", consent=True),
+        lambda: store.rename("Amina", "Mina"),
+        lambda: store.delete("Mina"),
+        store.delete_all,
+    ):
+        change()
+        seen.append(SpeakerStore(store.home).revision())
+    assert len(set(seen)) == len(seen)
+    store.profiles()
+    assert store.revision() == seen[-1]
+
+
+def test_threads_share_a_store(store):
+    errors = []
+
+    def work(number: int) -> None:
+        try:
+            for turn in range(3):
+                enrol(store, f"Thread {number} turn {turn}", number, count=2)
+                store.embeddings("m1")
+        except Exception as error:  # noqa: BLE001 - whatever it is, the test must see it
+            errors.append(error)
+
+    before = store.revision()
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    assert len(store.profiles()) == 12 and store.revision() == before + 12
+
+
+def test_processes_share_a_folder(tmp_path):
+    script = (
+        "import sys; sys.path.insert(0, 'tests/core'); from voices import SpeakerStore, enrol\n"
+        "store = SpeakerStore(sys.argv[1])\n"
+        "for turn in range(3): enrol(store, f'{sys.argv[2]} {turn}', turn, count=2)\n"
+        "assert store.notice is None"
+    )
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    home = tmp_path / "shared"  # does not exist yet: both begin it at the same moment
+    running = [
+        subprocess.Popen([sys.executable, "-c", script, str(home), name], cwd=ROOT, env=environment)
+        for name in ("left", "right")
+    ]
+    assert [process.wait(timeout=60) for process in running] == [0, 0]
+    assert len(SpeakerStore(home).profiles()) == 6

@@ -1,0 +1,123 @@
+"""Links, fetched from a real server on this machine: sound, ranges, broken connections, limits, stopping."""
+
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.audio import concatenate
+from core.errors import Cancelled, LinkError, SourceError
+from core.sources import youtube
+from core.sources.youtube import fetch, probe
+from tests.core.media_server import MediaServer
+
+
+@pytest.fixture
+def server(monkeypatch):
+    running = MediaServer()
+    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", running.host)
+    yield running
+    running.close()
+
+
+def pitch(samples: np.ndarray) -> float:
+    return float(np.argmax(np.abs(np.fft.rfft(samples[4000:12000]))) * 2)
+
+
+@pytest.mark.parametrize("name", ["voice.wav", "voice.ogg"])
+def test_fetch_gives_the_sound_and_leaves_nothing(server, tmp_path, name, capfd):
+    told = []
+    with fetch(server.url(name), folder=tmp_path, progress=told.append) as download:
+        whole = concatenate(list(download.blocks()))
+        assert Path(download).is_file() and tmp_path in download.path.parents
+        assert download.path.parent.stat().st_mode & 0o077 == 0
+    assert whole.duration == pytest.approx(3.0, abs=0.05)
+    assert [pitch(whole.between(second, second + 1).samples) for second in range(3)] == [300, 600, 1200]
+    assert told == sorted(told) and told[-1] == 1.0
+    assert list(tmp_path.iterdir()) == []
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_range_is_cut(server):
+    with fetch(server.url("voice.wav"), start=1.0, end=2.0) as download:
+        part = concatenate(list(download.blocks()))
+    assert part.duration == pytest.approx(1.0) and pitch(part.samples) == 600
+    with fetch(server.url("voice.wav#t=2")) as download:  # where the link points
+        assert pitch(concatenate(list(download.blocks())).samples) == 1200
+    with pytest.raises(SourceError, match="an end after the start"), fetch(server.url("voice.wav"), start=2, end=1):
+        pass
+    assert server.asked.count("/voice.wav") <= 4  # the senseless range was not even tried
+
+
+def test_probe_downloads_nothing(server, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    video = probe(server.url("voice.wav"))
+    assert video.title == "voice" and not video.is_live
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "says"),
+    [
+        ("missing.wav", "nothing to be had at this link"),
+        ("page.html", "no sound or video behind this link"),
+        ("cut.wav", "connection broke off"),
+        ("forbidden", "HTTP 403"),
+    ],
+)
+def test_what_cannot_be_had(server, tmp_path, path, says):
+    with pytest.raises(LinkError, match=says), fetch(server.url(path), folder=tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_server_that_is_not_there(server, tmp_path):
+    url = server.url("voice.wav")
+    server.close()
+    with pytest.raises(LinkError, match="cannot be reached"), fetch(url, folder=tmp_path):
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("path", ["away", "frame.html"])
+def test_an_allowed_host_leads_nowhere_else(server, path):
+    other = MediaServer()
+    server.elsewhere = other.url("voice.wav")
+    try:
+        with pytest.raises(LinkError, match="leads to another host"), fetch(server.url(path)):
+            pass
+        assert other.asked == []
+        server.elsewhere = server.url("voice.wav")  # on the same host both are fine
+        with fetch(server.url(path)) as download:
+            assert concatenate(list(download.blocks())).duration == pytest.approx(3.0)
+    finally:
+        other.close()
+
+
+def test_a_slow_download_is_stopped(server, tmp_path):
+    stop = threading.Event()
+    threading.Timer(0.8, stop.set).start()
+    began = time.monotonic()
+    with pytest.raises(Cancelled), fetch(server.url("slow.wav"), folder=tmp_path, cancelled=stop.is_set):
+        pass
+    assert time.monotonic() - began < 5  # all of it would take 9 s
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_too_long_and_too_large(server, tmp_path, monkeypatch):
+    long = fetch(server.url("voice.wav"), max_seconds=2.0, folder=tmp_path)
+    with pytest.raises(LinkError, match="00:03 long, the limit is 00:02"), long:
+        pass
+    monkeypatch.setattr(youtube, "MAX_BYTES", 50_000)
+    for path in ("voice.wav", "endless.wav"):  # one says how large it is, the other does not
+        with pytest.raises(LinkError, match="larger than"), fetch(server.url(path), folder=tmp_path):
+            pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_caller_s_own_error_passes_and_the_file_goes(server, tmp_path):
+    with pytest.raises(ZeroDivisionError), fetch(server.url("voice.wav"), folder=tmp_path):
+        raise ZeroDivisionError
+    assert list(tmp_path.iterdir()) == []
