@@ -163,7 +163,10 @@ class WaveformAugmenter:
         if kind < 0.5 and self.noise:
             return np.roll(self.noise[chance.integers(len(self.noise))], chance.integers(SEGMENT_SAMPLES))
         if kind < 0.75 and len(self._recent) > 4:
-            return sum(np.roll(self._recent[i], chance.integers(SEGMENT_SAMPLES)) for i in chance.integers(0, len(self._recent), 4))
+            return sum(
+                np.roll(self._recent[i], chance.integers(SEGMENT_SAMPLES))
+                for i in chance.integers(0, len(self._recent), 4)
+            )
         shape = np.fft.rfftfreq(SEGMENT_SAMPLES, 1.0 / SAMPLE_RATE)[1:] ** -chance.uniform(0.0, 1.0)
         white = np.fft.rfft(chance.standard_normal(SEGMENT_SAMPLES, dtype=np.float32))
         return np.fft.irfft(white * np.concatenate([[0.0], shape / shape.max()]), SEGMENT_SAMPLES).astype(np.float32)
@@ -191,5 +194,3 @@ def _room(samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
     tail *= 10.0 ** (chance.uniform(-10.0, 3.0) / 20.0) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
     return fftconvolve(samples, tail.astype(np.float32))[: len(samples)]
-
-

@@ -1,9 +1,9 @@
 """Pretrained weights -> embeddings, by ONNX Runtime. What is loaded is checked against its SHA-256 first.
 
-    pretrained/model.json    names, shapes, hashes, recipe; `id` identifies the pair of networks
-    pretrained/cnn.onnx      images float32 (n, 80, 500), grey / 255   -> (n, 192), length 1
-    pretrained/ann.onnx      feature rows float32 (n, columns), raw    -> (n, 192), length 1
-    pretrained/cohort.npz    embeddings of training voices under both models: what "somebody else" sounds like
+pretrained/model.json    names, shapes, hashes, recipe; `id` identifies the pair of networks
+pretrained/cnn.onnx      images float32 (n, 80, 500), grey / 255   -> (n, 192), length 1
+pretrained/ann.onnx      feature rows float32 (n, columns), raw    -> (n, 192), length 1
+pretrained/cohort.npz    embeddings of training voices under both models: what "somebody else" sounds like
 """
 
 from __future__ import annotations
@@ -93,7 +93,9 @@ class Embedder:
         try:
             content = path.read_bytes()
         except OSError as error:
-            raise ModelError(f"{path} cannot be read ({error.strerror}): get the weights again (git checkout)") from error
+            raise ModelError(
+                f"{path} cannot be read ({error.strerror}): get the weights again (git checkout)"
+            ) from error
         found = hashlib.sha256(content).hexdigest()
         if found != entry["sha256"]:
             raise ModelError(
@@ -114,7 +116,9 @@ def _description(folder: Path) -> dict:
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ModelError(f"no weights: {path} cannot be read ({error.strerror}); get them again (git checkout)") from error
+        raise ModelError(
+            f"no weights: {path} cannot be read ({error.strerror}); get them again (git checkout)"
+        ) from error
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: get the weights again (git checkout)") from error
     missing = {"id", "files", "columns", "embedding", "calibration"} - set(description)

@@ -110,7 +110,9 @@ def fit_svms(people: Sequence[np.ndarray], cohort: np.ndarray, *, c: float = C) 
 class Heads:
     """The heads of both models for the people enrolled; immutable, refitted as a whole when people change."""
 
-    def __init__(self, names: Sequence[str], people: Sequence[Embeddings], cohort: Embeddings, calibration: Calibration):
+    def __init__(
+        self, names: Sequence[str], people: Sequence[Embeddings], cohort: Embeddings, calibration: Calibration
+    ):
         """`people[i]`: the enrolment embeddings of `names[i]`. One person is enough; none answers Unknown always."""
         self.names = tuple(names)
         self.calibration = calibration

@@ -14,9 +14,9 @@ import os
 from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-os.environ.setdefault("CUDA_VISIBLE_DEVICES", os.environ.get("CUDA_VISIBLE_DEVICES", ""))
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from core.spectral import CLASSIC
@@ -59,6 +59,23 @@ class MeanSubtraction(layers.Layer):
     def call(self, images):
         images = images * ((DB_MAX - DB_MIN) / SPREAD_DB)
         return ops.expand_dims(images - ops.mean(images, axis=2, keepdims=True), -1)
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
+class Standardise(layers.Layer):
+    """Raw feature rows (B, F) -> zero mean, unit deviation by the training set's statistics, clipped to +-6."""
+
+    def build(self, shape):
+        self.centre = self.add_weight(shape=(shape[-1],), initializer="zeros", trainable=False, name="centre")
+        self.spread = self.add_weight(shape=(shape[-1],), initializer="ones", trainable=False, name="spread")
+
+    def adapt(self, rows: np.ndarray) -> None:
+        """Take the statistics of `rows` (N, F)."""
+        self.centre.assign(rows.mean(axis=0))
+        self.spread.assign(np.maximum(rows.std(axis=0), 1e-3))
+
+    def call(self, rows):
+        return ops.clip((rows - self.centre) / self.spread, -6.0, 6.0)
 
 
 @keras.saving.register_keras_serializable("who_is_speaking")
@@ -172,9 +189,10 @@ def cnn(channels=(16, 32, 96, 160), blocks=(1, 1, 2, 2)) -> keras.Model:
 
 
 def ann(columns: int = len(FEATURE_COLUMNS), hidden=(768, 512), dropout: float = 0.2) -> keras.Model:
-    """Feature rows (B, columns), standardised -> embeddings (B, EMBEDDING) of length 1."""
+    """Raw feature rows (B, columns) -> embeddings (B, EMBEDDING) of length 1."""
     rows = keras.Input((columns,), name="features")
-    x = layers.GaussianNoise(0.05)(rows)
+    x = Standardise(name="standardise", dtype="float32")(rows)
+    x = layers.GaussianNoise(0.1)(x)
     for width in hidden:
         x = layers.Dense(width, use_bias=False)(x)
         x = layers.ReLU()(BatchNorm()(x))
@@ -196,9 +214,9 @@ def original_cnn() -> keras.Model:
 
 
 def original_ann() -> keras.Model:
-    """The original's ANN: 26 standardised columns (B, 26) -> its last hidden layer (B, 128), before the softmax."""
+    """The original's ANN: its 26 columns, raw (B, 26) -> its last hidden layer (B, 128), before the softmax."""
     rows = keras.Input((len(CLASSIC),), name="features")
-    x = rows
+    x = Standardise(name="standardise", dtype="float32")(rows)
     for width in (512, 256, 128):
         x = layers.Dense(width, activation="relu", name="embedding" if width == 128 else None)(x)
     return keras.Model(rows, x, name="original_ann")
@@ -209,7 +227,9 @@ ARCHITECTURES = {"cnn": cnn, "ann": ann, "original_cnn": original_cnn, "original
 
 def with_margin_head(body: keras.Model, speakers: int) -> keras.Model:
     """The model that is trained: input -> cosines to every training speaker."""
-    return keras.Model(body.input, Cosines(speakers, name="cosines", dtype="float32")(body.output), name=f"{body.name}_trained")
+    return keras.Model(
+        body.input, Cosines(speakers, name="cosines", dtype="float32")(body.output), name=f"{body.name}_trained"
+    )
 
 
 def with_softmax_head(body: keras.Model, speakers: int) -> keras.Model:

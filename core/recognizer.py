@@ -1,9 +1,9 @@
 """The whole path, audio -> timeline, and enrolment; what everybody calls.
 
-    recognizer = Recognizer()
-    recognizer.enrol("Amina", stream("amina.wav"), consent=True)
-    for answer in recognizer.identify(stream("meeting.mp3")):
-        print(answer)
+recognizer = Recognizer()
+recognizer.enrol("Amina", stream("amina.wav"), consent=True)
+for answer in recognizer.identify(stream("meeting.mp3")):
+    print(answer)
 """
 
 from __future__ import annotations

@@ -96,7 +96,9 @@ class Timeline:
         fields = ("", "_probability", "_runner_up", "_runner_up_probability")
         writer.writerow(["start", "end", "speech", *(f"{answer}{field}" for answer in ANSWERS for field in fields)])
         for one in self.answers:
-            writer.writerow([f"{one.segment.start:.2f}", f"{one.segment.end:.2f}", f"{one.quality.speech:.2f}"] + _cells(one))
+            writer.writerow(
+                [f"{one.segment.start:.2f}", f"{one.segment.end:.2f}", f"{one.quality.speech:.2f}"] + _cells(one)
+            )
         return out.getvalue()
 
     def to_rttm(self) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import json
 import math
+import sys
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
@@ -114,7 +115,12 @@ def _labels(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
     )
 
 
-def drawn(speakers: np.ndarray, batch: int, *, seed: int, step: int) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
+Batch = tuple[np.ndarray, np.ndarray]  # inputs, labels
+
+
+def drawn(
+    speakers: np.ndarray, batch: int, *, seed: int, step: int
+) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
     """Batches of indices without end, from batch number `step` on: the same for the same seed, resumed or not.
 
     A voice is drawn in proportion to the square root of its segments, then one of its segments.
@@ -138,7 +144,7 @@ def random_crops(images: np.ndarray, width: int, chance: np.random.Generator) ->
 
 def fit(
     model,
-    batches: Callable[[int], Iterator[tuple[np.ndarray, np.ndarray]]],
+    batches: Callable[[int], Iterator[Batch]],
     recipe: Recipe,
     folder: Path,
     *,
@@ -217,6 +223,23 @@ def restore(path: Path, variables: list) -> int:
                 raise DatasetError(f"{path} was made by another network or dataset: move it away to begin anew")
             variable.assign(file[name])
         return int(file["step"])
+
+
+def save_run(folder: Path, body, recipe: Recipe, examples: Examples, **more: str) -> None:
+    """The body's weights and everything that is needed to make them again."""
+    import keras
+
+    body.save_weights(folder / "body.weights.h5")
+    facts = {
+        **asdict(recipe),
+        **more,
+        "backend": keras.backend.backend(),
+        "examples": len(examples.values),
+        "parameters": int(body.count_params()),
+        "speakers": list(examples.names),
+        "command": " ".join(sys.argv),
+    }
+    (folder / "recipe.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
 
 
 def _log(folder: Path, step: int, loss: float, hit: float, score: float, seconds: float) -> None:

@@ -10,11 +10,9 @@ mixed_bfloat16` is the fastest on a CPU that knows bfloat16.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -25,7 +23,18 @@ import numpy as np
 from core.augment import Chances, SpectrogramAugmenter
 from core.errors import SpeakerError
 from core.spectrogram import FRAMES, read_png
-from core.training import Examples, Recipe, drawn, fit, load_images, random_crops, restore, validation_eer
+from core.training import (
+    Batch,
+    Examples,
+    Recipe,
+    drawn,
+    fit,
+    load_images,
+    random_crops,
+    restore,
+    save_run,
+    validation_eer,
+)
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -64,7 +73,7 @@ def produce(queue, examples: Examples, noise: np.ndarray, recipe: Recipe, step: 
         queue.put((augmenter(crops, chance), examples.speakers[chosen].astype(np.int32)))
 
 
-def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> Iterator[Batch]:
     context = get_context("fork" if sys.platform == "linux" else "spawn")
     queue = context.Queue(8)
     worker = context.Process(target=produce, args=(queue, examples, noise, recipe, step), daemon=True)
@@ -93,7 +102,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     from tqdm import tqdm
 
-    examples = load_images(args.dataset, "train", min_segments=args.min_segments, progress=lambda rows: tqdm(rows, "images"))
+    def shown(rows):
+        return tqdm(rows, "images", mininterval=1)
+
+    examples = load_images(args.dataset, "train", min_segments=args.min_segments, progress=shown)
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)
     print(f"{len(examples.values)} images of {len(examples.names)} speakers, {len(noise)} noise images", flush=True)
@@ -128,22 +140,7 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    body.save_weights(args.output / "body.weights.h5")
-    (args.output / "recipe.json").write_text(
-        json.dumps(
-            {
-                **asdict(recipe),
-                "architecture": args.architecture,
-                "precision": args.precision,
-                "backend": keras.backend.backend(),
-                "speakers": list(examples.names),
-                "images": len(examples.values),
-                "start": str(args.start) if args.start else None,
-                "command": " ".join(sys.argv),
-            },
-            indent=1,
-        )
-    )
+    save_run(args.output, body, recipe, examples, architecture=args.architecture, precision=args.precision)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 

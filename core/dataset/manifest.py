@@ -1,11 +1,11 @@
 """The dataset folder and its manifest.
 
-    DIR/segments.csv                              one row per segment (`Row`)
-    DIR/spectrograms/<split>/<speaker>/<id>.png   80 x 500, 8-bit grey
-    DIR/features.csv                              one row per segment: id, speaker, split, then the named columns
-    DIR/features_augmented/<speaker>.npz          (optional) feature rows of augmented copies
-    DIR/noise/<id>.png                            (optional) images of noise, to be mixed in while training
-    DIR/parts/...                                 per-speaker results; what a resumed run does not make again
+DIR/segments.csv                              one row per segment (`Row`)
+DIR/spectrograms/<split>/<speaker>/<id>.png   80 x 500, 8-bit grey
+DIR/features.csv                              one row per segment: id, speaker, split, then the named columns
+DIR/features_augmented/<speaker>.npz          (optional) feature rows of augmented copies
+DIR/noise/<id>.png                            (optional) images of noise, to be mixed in while training
+DIR/parts/...                                 per-speaker results; what a resumed run does not make again
 """
 
 from __future__ import annotations

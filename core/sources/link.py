@@ -13,9 +13,7 @@ from core.errors import LinkError
 ALLOW_VARIABLE = "SPEAKERS_ALLOW_HOSTS"  # environment: hosts besides YouTube, "name:port" or "name", by commas
 MAX_LINK = 2000  # characters
 YOUTUBE_HOSTS = frozenset(
-    f"{prefix}{name}"
-    for name in ("youtube.com", "youtube-nocookie.com")
-    for prefix in ("", "www.", "m.", "music.")
+    f"{prefix}{name}" for name in ("youtube.com", "youtube-nocookie.com") for prefix in ("", "www.", "m.", "music.")
 )
 SHORT_HOSTS = frozenset(("youtu.be", "www.youtu.be"))
 _ID = re.compile(r"[0-9A-Za-z_-]{11}")
@@ -63,7 +61,7 @@ def parse_link(url: str) -> Link:
 
 
 def host_of(url: str) -> str:
-    """"name:port" of a link, lower case, with the port that the scheme implies; "" for what is no web link."""
+    """ "name:port" of a link, lower case, with the port that the scheme implies; "" for what is no web link."""
     try:
         parts = urlsplit(url)
         port = parts.port or _PORTS.get(parts.scheme)

@@ -1,0 +1,186 @@
+"""Trained runs -> pretrained/: ONNX files, cohort, calibration, model.json with hashes and recipe.
+
+    python scripts/export_model.py --cnn runs/cnn --ann runs/ann --dataset dataset --recordings DIR... --noise DIR
+
+`--recordings` are the folders the dataset was made of: the speakers in its validation split (made with
+`--split speaker`) are heard by no network, so the calibration is fitted on them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the one that works without PyTorch
+
+import numpy as np
+
+from core.augment import WaveformAugmenter
+from core.calibration import NEUTRAL, Voice, calibrate, expected_calibration_error, simulate
+from core.dataset.build import EXTENSIONS, Recording, find_speakers, noise_segments
+from core.embedder import PRETRAINED, Embedder, Embeddings
+from core.errors import AudioError, DatasetError, SpeakerError
+from core.heads import probabilities
+from core.segments import prepare, speech_segments
+from core.spectral import COLUMNS
+from core.training import load_features, load_images, restore
+
+TOLERANCE = 1e-4  # largest difference allowed between Keras and ONNX
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--cnn", type=Path, required=True, metavar="RUN")
+    parser.add_argument("--ann", type=Path, required=True, metavar="RUN")
+    parser.add_argument("--dataset", type=Path, required=True)
+    parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR", help="DIR/<speaker>/...")
+    parser.add_argument("--noise", type=Path, metavar="DIR", help="noise and music: nobody, and trouble for the tests")
+    parser.add_argument("--cohort", type=int, default=600, help="training voices in the cohort (default 600)")
+    parser.add_argument("--output", type=Path, default=PRETRAINED)
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarray) -> dict[str, dict]:
+    """Write cnn.onnx and ann.onnx, each compared with Keras on real segments; returns their recipes."""
+    import onnxruntime
+
+    from core.networks import ARCHITECTURES, export
+
+    recipes = {}
+    for name, run, inputs in (
+        ("cnn", args.cnn, images.astype(np.float32) / np.float32(255.0)),
+        ("ann", args.ann, rows),
+    ):
+        recipe = json.loads((run / "recipe.json").read_text())
+        options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
+        body = ARCHITECTURES[recipe["architecture"]](**options)
+        restore(run / "checkpoint.npz", body.variables)
+        path = args.output / f"{name}.onnx"
+        wanted = np.asarray(body(inputs))
+        export(body, path)
+        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+        made = session.run(None, {session.get_inputs()[0].name: inputs})[0]
+        gap = float(np.abs(made - wanted).max())
+        if gap > TOLERANCE:
+            raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
+        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
+        recipes[name] = {key: value for key, value in recipe.items() if key != "speakers"} | {
+            "voices": len(recipe["speakers"]),
+            "difference": gap,
+        }
+    return recipes
+
+
+def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
+    """One segment each of `--cohort` training voices, and of the noises."""
+    chance = np.random.default_rng(args.seed)
+    images, features = load_images(args.dataset, "train"), load_features(args.dataset, "train")
+    chosen = [
+        chance.choice(np.flatnonzero(images.speakers == speaker))
+        for speaker in chance.permutation(len(images.names))[: args.cohort]
+    ]
+    parts = [Embeddings(embedder.embed_images(images.values[chosen]), embedder.embed_rows(features.values[chosen]))]
+    if args.noise:
+        files = sorted(path for path in args.noise.rglob("*") if path.suffix.lower() in EXTENSIONS)[::5]
+        parts.append(embedder.embed([piece for path in files for piece in noise_segments(path)[:1]]))
+    return Embeddings(*(np.concatenate([part.of(name) for part in parts]) for name in ("cnn", "ann")))
+
+
+def held_out_voices(args: argparse.Namespace, embedder: Embedder) -> list[Voice]:
+    """The validation speakers with at least 4 segments: the first half (6 at most) enrol, the others test, clean and
+    through a simulated microphone."""
+    names = set(load_features(args.dataset, "validation").names)
+    augmenter = WaveformAugmenter.shared(args.noise)
+    chance = np.random.default_rng(args.seed)
+    voices = []
+    for name, recordings in find_speakers(args.recordings).items():
+        clips = [clip for recording in recordings for clip in _clips(recording)] if name in names else []
+        if len(clips) >= 4:
+            half = min(6, len(clips) // 2)
+            tests = clips[half : half + 8]
+            voices.append(
+                Voice(embedder.embed(clips[:half]), embedder.embed(tests + [augmenter(clip, chance) for clip in tests]))
+            )
+    if len(voices) < 10:
+        raise DatasetError(
+            f"only {len(voices)} held-out speakers with 20 s of speech, 10 are needed: make the dataset with "
+            "--split speaker and a larger --validation"
+        )
+    return voices
+
+
+def _clips(recording: Recording) -> list[np.ndarray]:
+    from core.audio import stream
+
+    try:
+        segments = [prepare(audio) for span, audio in speech_segments(stream(recording.path)) if span.duration >= 4.9]
+    except AudioError:
+        return []
+    return [samples for samples in segments if samples is not None]
+
+
+def write_description(args: argparse.Namespace, recipes: dict, calibration: dict, report: dict) -> str:
+    """model.json; the id is made of the networks' hashes."""
+    files = {
+        name: {"name": file, "sha256": hashlib.sha256((args.output / file).read_bytes()).hexdigest()}
+        for name, file in (("cnn", "cnn.onnx"), ("ann", "ann.onnx"), ("cohort", "cohort.npz"))
+        if (args.output / file).is_file()
+    }
+    model_id = hashlib.sha256((files["cnn"]["sha256"] + files["ann"]["sha256"]).encode()).hexdigest()[:12]
+    description = {
+        "id": model_id,
+        "made": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "embedding": 192,
+        "columns": len(COLUMNS),
+        "files": files,
+        "calibration": calibration,
+        "calibration_report": report,
+        "recipe": recipes,
+    }
+    partial = args.output / "model.partial"
+    partial.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    partial.replace(args.output / "model.json")
+    return model_id
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = arguments().parse_args(argv)
+    args.output.mkdir(parents=True, exist_ok=True)
+    check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
+    recipes = export_networks(args, *check)
+    np.savez(args.output / "cohort.npz", cnn=np.zeros((1, 192), "f2"), ann=np.zeros((1, 192), "f2"))
+    write_description(args, recipes, asdict(NEUTRAL), {})
+    embedder = Embedder(args.output)
+    cohort = cohort_of(args, embedder)
+    np.savez_compressed(args.output / "cohort.npz", cnn=cohort.cnn.astype("f2"), ann=cohort.ann.astype("f2"))
+    trials = simulate(held_out_voices(args, embedder), cohort, seed=args.seed)
+    calibration = calibrate(trials)
+    report = {"tests": len(trials.truth)}
+    for answer, log_odds in calibration.log_odds(trials.scores).items():
+        chances = probabilities(log_odds)
+        truth = np.where(trials.truth < 0, chances.shape[1] - 1, trials.truth)
+        correct = chances.argmax(axis=1) == truth
+        report[answer] = {
+            "people_right": round(float(correct[trials.truth >= 0].mean()), 4),
+            "strangers_right": round(float(correct[trials.truth < 0].mean()), 4),
+            "expected_calibration_error": round(expected_calibration_error(chances.max(axis=1), correct), 4),
+        }
+    model_id = write_description(args, recipes, asdict(calibration), report)
+    print(json.dumps({"id": model_id, "calibration": asdict(calibration), "report": report}, indent=1))
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SpeakerError as error:
+        print(f"export_model: {error}", file=sys.stderr)
+        sys.exit(2)

@@ -1,0 +1,89 @@
+"""Train the ANN on the feature rows of a dataset folder (made with --copies, for a model that survives a microphone).
+
+    python scripts/train_ann.py dataset --output runs/ann
+
+Stop it any time and run it again: it goes on from its checkpoint.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from core.errors import SpeakerError
+from core.training import Batch, Recipe, drawn, fit, load_features, save_run, validation_eer
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path, help="dataset folder (segments.csv, features.csv, features_augmented/)")
+    parser.add_argument("--output", type=Path, default=Path("runs/ann"), help="checkpoint, log and weights go here")
+    parser.add_argument("--steps", type=int, default=6000, help="batches in all (default 6000)")
+    parser.add_argument("--batch", type=int, default=256)
+    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
+    parser.add_argument("--margin", type=float, default=0.2, help="radians (default 0.2)")
+    parser.add_argument("--dropout", type=float, default=0.2)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[768, 512])
+    parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
+    parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
+    parser.add_argument("--minutes", type=float, help="stop after this long, to be resumed")
+    parser.add_argument("--seed", type=int, default=0)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = arguments().parse_args(argv)
+    recipe = Recipe(
+        steps=args.steps,
+        batch=args.batch,
+        rate=args.rate,
+        margin=args.margin,
+        warm_up=min(200, args.steps // 10),
+        seed=args.seed,
+    )
+    examples = load_features(args.dataset, "train", min_segments=args.min_segments, augmented=True)
+    held = load_features(args.dataset, "validation")
+    print(f"{len(examples.values)} feature rows of {len(examples.names)} speakers", flush=True)
+
+    import keras
+
+    from core.networks import AngularMarginLoss, ann, with_margin_head
+
+    keras.utils.set_random_seed(args.seed)
+    body = ann(hidden=tuple(args.hidden), dropout=args.dropout)
+    body.get_layer("standardise").adapt(examples.values)
+    model = with_margin_head(body, len(examples.names))
+    model.compile(
+        keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0),
+        AngularMarginLoss(0.0),
+        metrics=["sparse_categorical_accuracy"],
+    )
+
+    def batches(step: int) -> Iterator[Batch]:
+        for chosen, _ in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
+            yield examples.values[chosen], examples.speakers[chosen].astype("int32")
+
+    finished = fit(
+        model,
+        batches,
+        recipe,
+        args.output,
+        validate=lambda: validation_eer(body.predict_on_batch(held.values), held.speakers, held.sessions),
+        every=args.every,
+        minutes=args.minutes,
+    )
+    save_run(args.output, body, recipe, examples, architecture="ann", hidden=args.hidden)
+    print("finished" if finished else "stopped by --minutes; run again to go on")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SpeakerError as error:
+        print(f"train_ann: {error}", file=sys.stderr)
+        sys.exit(2)
