@@ -1,8 +1,44 @@
-"""Measures of speaker recognition, each from plain arrays of scores."""
+"""Measures of speaker recognition, each from plain arrays of scores. Not imported by the app."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from math import comb
+
 import numpy as np
+
+from core.calibration import expected_calibration_error
+from core.embedder import Embeddings
+from core.heads import ANSWERS, Calibration, Heads, probabilities
+
+RESAMPLES = 2000  # of the bootstrap
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What one model reached through one channel; fractions from 0 to 1, nan where there was nothing to measure.
+
+    `accuracy`: tests of the people drawn that went to the right one of them, mean over draws; `worst`: lowest draw.
+    `ci95`: percentile bootstrap of the accuracy over *speakers* (draws share speakers, so resampling draws would
+    promise too much). `eer`: every test against every speaker's model, one threshold. `open_set_eer`: the best score
+    among the people drawn, their own tests against everybody else's, one threshold over all draws. `speakers`: those
+    tested. With calibrated scores also, as shipped: `unknown_false_accept`, strangers' tests given a name;
+    `unknown_false_reject`, tests of people drawn answered Unknown; `ece`, the expected calibration error of the answer
+    over all tests of all draws.
+    """
+
+    accuracy: float
+    worst: float
+    ci95: tuple[float, float]
+    eer: float
+    open_set_eer: float
+    speakers: int
+    tests: int
+    unknown_false_accept: float | None = None
+    unknown_false_reject: float | None = None
+    ece: float | None = None
 
 
 def equal_error_rate(same: np.ndarray, different: np.ndarray) -> tuple[float, float]:
@@ -21,3 +57,138 @@ def equal_error_rate(same: np.ndarray, different: np.ndarray) -> tuple[float, fl
     gap, before = reject[after] - accept[after], accept[after - 1] - reject[after - 1]
     rate = reject[after - 1] + before / (before + gap) * (reject[after] - reject[after - 1])
     return float(rate), float(thresholds[after] if np.isfinite(thresholds[after]) else thresholds[after - 1])
+
+
+def draw(speakers: int, *, people: int = 5, count: int = 200, seed: int = 0) -> np.ndarray:
+    """Sets of `people` out of `speakers`: int (count, people), indices in rising order.
+
+    Where there are no more than `count` different sets, each of them once. With fewer speakers than `people`: all of them.
+    """
+    people = min(people, speakers)
+    if comb(speakers, people) <= count:
+        return np.array(list(combinations(range(speakers), people)), dtype=np.int64)
+    chance = np.random.default_rng(seed)
+    return np.array([np.sort(chance.choice(speakers, people, replace=False)) for _ in range(count)], dtype=np.int64)
+
+
+@dataclass(frozen=True, eq=False)
+class FittedHeads:
+    """The product's heads: of every draw, and of every speaker alone against the cohort (verification).
+
+    They depend on enrolments only: fitted once, they score every channel by matrix products.
+    """
+
+    draws: np.ndarray
+    of_draws: tuple[Heads, ...]
+    alone: tuple[Heads, ...]
+
+    @staticmethod
+    def fit(
+        people: Sequence[Embeddings],
+        draws: np.ndarray,
+        cohort: Embeddings,
+        calibration: Calibration,
+        *,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+    ) -> FittedHeads:
+        """`people[i]`: enrolment embeddings of speaker i, segments and windows. `draws`: see `draw`."""
+        made: list[Heads] = []
+        for group in [*draws, *([index] for index in range(len(people)))]:
+            names = [str(index) for index in group]
+            made.append(Heads(names, [people[index] for index in group], cohort, calibration))
+            progress(len(made), len(draws) + len(people))
+        return FittedHeads(draws, tuple(made[: len(draws)]), tuple(made[len(draws) :]))
+
+    def measure(self, tests: Embeddings, owner: np.ndarray) -> dict[str, Cell]:
+        """Cells by answer ('cnn', 'ann', 'both'). `owner`: int (tests,), the speaker of each test."""
+        drawn = [heads.log_odds(tests) for heads in self.of_draws]
+        alone = [heads.log_odds(tests) for heads in self.alone]
+        return {
+            answer: measure(
+                owner,
+                self.draws,
+                [one[answer] for one in drawn],
+                np.concatenate([one[answer] for one in alone], axis=1),
+                calibrated=True,
+            )
+            for answer in ANSWERS
+        }
+
+
+def measure_cosine(means: np.ndarray, tests: np.ndarray, owner: np.ndarray, draws: np.ndarray) -> Cell:
+    """The cell of plain cosine similarity to the mean enrolment embedding: `means` (speakers, D), `tests` (n, D)."""
+    scores = tests @ means.T
+    return measure(owner, draws, [scores[:, group] for group in draws], scores)
+
+
+def mean_embedding(embeddings: np.ndarray) -> np.ndarray:
+    """(n, D) -> (D,), of length 1."""
+    mean = embeddings.mean(axis=0)
+    return mean / np.linalg.norm(mean)
+
+
+def measure(
+    owner: np.ndarray,
+    draws: np.ndarray,
+    drawn: Sequence[np.ndarray],
+    alone: np.ndarray,
+    *,
+    calibrated: bool = False,
+) -> Cell:
+    """All measures of one model through one channel.
+
+    `owner`: int (tests,), speaker of each test. `drawn[d]`: scores (tests, people) against the people `draws[d]`.
+    `alone`: scores (tests, speakers) against each speaker's own model. `calibrated`: scores are log-odds against
+    Unknown.
+    """
+    speakers = alone.shape[1]
+    hits, trials = np.zeros(speakers), np.zeros(speakers)
+    accuracies, targets, strangers = [], [], []
+    rejected, accepted, confidence, correct = [], [], [], []
+    for group, scores in zip(draws, drawn, strict=True):
+        truth = np.full(speakers, -1)
+        truth[group] = np.arange(len(group))
+        truth = truth[owner]
+        mine = truth >= 0
+        right = scores[mine].argmax(axis=1) == truth[mine]
+        hits += np.bincount(owner[mine], weights=right, minlength=speakers)
+        trials += np.bincount(owner[mine], minlength=speakers)
+        if mine.any():
+            accuracies.append(right.mean())
+        best = scores.max(axis=1)
+        targets.append(best[mine])
+        strangers.append(best[~mine])
+        if calibrated:
+            chances = probabilities(scores)
+            answer = chances.argmax(axis=1)
+            rejected.append(answer[mine] == len(group))
+            accepted.append(answer[~mine] < len(group))
+            confidence.append(chances.max(axis=1))
+            correct.append(answer == np.where(mine, truth, len(group)))
+    own = np.arange(speakers) == owner[:, None]
+    return Cell(
+        accuracy=_mean(accuracies),
+        worst=float(min(accuracies, default=np.nan)),
+        ci95=_interval(hits, trials),
+        eer=equal_error_rate(alone[own], alone[~own])[0],
+        open_set_eer=equal_error_rate(np.concatenate(targets), np.concatenate(strangers))[0],
+        speakers=len(np.unique(owner)),
+        tests=len(owner),
+        unknown_false_accept=_mean(np.concatenate(accepted)) if calibrated else None,
+        unknown_false_reject=_mean(np.concatenate(rejected)) if calibrated else None,
+        ece=expected_calibration_error(np.concatenate(confidence), np.concatenate(correct)) if calibrated else None,
+    )
+
+
+def _mean(values: Sequence[float] | np.ndarray) -> float:
+    return float(np.mean(values)) if len(values) else float("nan")
+
+
+def _interval(hits: np.ndarray, trials: np.ndarray) -> tuple[float, float]:
+    """95 % interval of sum(hits) / sum(trials) when speakers are drawn again with replacement."""
+    tested = np.flatnonzero(trials)
+    if not len(tested):
+        return float("nan"), float("nan")
+    chosen = np.random.default_rng(0).choice(tested, (RESAMPLES, len(tested)))
+    low, high = np.percentile(hits[chosen].sum(axis=1) / trials[chosen].sum(axis=1), [2.5, 97.5])
+    return float(low), float(high)

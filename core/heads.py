@@ -1,9 +1,9 @@
 """Heads: linear SVMs over embeddings that name a person or say `Unknown`, with calibrated probabilities.
 
 For each model one linear SVM per person enrolled, against everybody else enrolled and the cohort (embeddings of
-training voices, of noise and of music: what "somebody else" sounds like). Scores become probabilities in one softmax
-over all people and Unknown, whose slope and offset were fitted on simulated enrolments of voices no network was trained on
-(`scripts/export_model.py`). The fusion adds the two models' log-odds with fitted weights.
+training voices and of noise: what "somebody else" sounds like). Scores become probabilities in one softmax over all
+people and Unknown, whose slope and offset were fitted on simulated enrolments of voices no network was trained on
+(`core.calibration`). The fusion adds the two models' log-odds with fitted weights.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from core.audio import SEGMENT_SECONDS, Audio, concatenate
 from core.embedder import Embedder, Embeddings
 from core.errors import EnrolmentRefused
 from core.heads import SILENT, Calibration, Decision, Heads
-from core.segments import Quality, Segment, condense_long, cut, fit, normalise, prepare_judged, quality
+from core.segments import Quality, Segment, condense_long, cut, prepare_judged
 from core.speakers import EnrolledSegment, Profile, SpeakerStore, clean_name
 from core.spectrogram import spectrogram_image
 from core.timeline import Answer, Timeline
@@ -103,19 +103,23 @@ class Recognizer:
         Raises `EnrolmentRefused` when there is too little speech.
         """
         speech, heard = _gathered(blocks)
-        count = int(speech.duration / SEGMENT_SECONDS)
-        if speech.duration < MIN_ENROL_SECONDS:
-            raise EnrolmentRefused(
-                f"only {speech.duration:.1f} s of speech in {heard:.0f} s of sound; {ENROL_SECONDS:.0f} s are wanted, "
-                f"{MIN_ENROL_SECONDS:.0f} s needed: go on speaking, closer to the microphone, or give a longer recording"
-            )
-        starts = [(index * SEGMENT_SECONDS, "segment") for index in range(count)]
+        starts = [(index * SEGMENT_SECONDS, "segment") for index in range(int(speech.duration / SEGMENT_SECONDS))]
         starts += [(start + WINDOW_STEP_SECONDS, "window") for start, _ in starts[:-1]]
-        pieces = [speech.between(start, start + SEGMENT_SECONDS) for start, _ in starts]
-        embeddings = self.embedder.embed([fit(normalise(piece.samples)) for piece in pieces])
+        pieces = [
+            (start, kind, *prepare_judged(speech.between(start, start + SEGMENT_SECONDS))) for start, kind in starts
+        ]
+        pieces = [piece for piece in pieces if piece[2] is not None]
+        seconds = SEGMENT_SECONDS * sum(kind == "segment" for _, kind, *_ in pieces)
+        if seconds < MIN_ENROL_SECONDS:
+            raise EnrolmentRefused(
+                f"only {min(speech.duration, seconds + SEGMENT_SECONDS):.1f} s of speech in {heard:.0f} s of sound; "
+                f"{ENROL_SECONDS:.0f} s are wanted, {MIN_ENROL_SECONDS:.0f} s needed: go on speaking, closer to the "
+                "microphone, or give a longer recording"
+            )
+        embeddings = self.embedder.embed([samples for _, _, samples, _ in pieces])
         return [
-            EnrolledSegment(kind, start, quality(piece), embeddings.cnn[row], embeddings.ann[row])
-            for row, ((start, kind), piece) in enumerate(zip(starts, pieces, strict=True))
+            EnrolledSegment(kind, start, judged, embeddings.cnn[row], embeddings.ann[row])
+            for row, (start, kind, _, judged) in enumerate(pieces)
         ]
 
     def judge(self, sound: Audio, *, at: float = 0.0) -> Answer:

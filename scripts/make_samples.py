@@ -62,9 +62,9 @@ class Voice:
 AMINA = Voice("Amina", "flite", "slt")
 KOFI = Voice("Kofi", "flite", "rms")
 SVEN = Voice("Sven", "flite", "awb")
-JO = Voice("Jo", "flite", "kal16")
+JO = Voice("Jo", "espeak-ng", "en-us+m3")
 MEI = Voice("Mei", "espeak-ng", "en-us+Annie")
-STRANGER = Voice("stranger", "espeak-ng", "en-us+m3")
+STRANGER = Voice("stranger", "flite", "kal16")
 ENROLLED = (AMINA, KOFI, SVEN, JO, MEI)
 
 ENROLMENT = (

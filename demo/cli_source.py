@@ -1,0 +1,148 @@
+"""SOURCE on the command line: a file, a link or `mic`, opened as blocks of sound; progress on a terminal's stderr."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.audio import SAMPLE_RATE, Audio
+from core.errors import SourceError
+from core.segments import CONDENSE_BLOCK_SECONDS, clock, condense
+from core.sources import file
+
+MIC = "mic"
+LISTEN_SECONDS = 0.5  # s: how much is taken from the microphone at a time
+_LINK = re.compile(r"[a-z][a-z0-9+.-]+://|(www\.|m\.|music\.)?(youtube(-nocookie)?\.com|youtu\.be)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Sound:
+    """An open source. `name`: for exports. `start`: s, where the first block lies in the recording. `blocks`: 16 kHz
+    mono."""
+
+    name: str
+    start: float
+    blocks: Iterator[Audio]
+
+
+class Progress:
+    """One line on stderr that is written over and over; nothing at all where stderr is no terminal."""
+
+    def __init__(self):
+        self._shown = sys.stderr.isatty()
+
+    def __call__(self, text: str) -> None:
+        if self._shown:
+            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        """Take the line away."""
+        self("")
+
+
+@contextmanager
+def opened(
+    source: str,
+    *,
+    start: float | None = None,
+    end: float | None = None,
+    device: str | None = None,
+    tell: Callable[[str], None] = lambda text: None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> Iterator[Sound]:
+    """`source` from `start` to `end` seconds; a download is gone and a microphone closed when the `with` ends.
+
+    `device`: which microphone. `tell`: gets progress of a download. `stopped`: ends the blocks of a microphone without
+    an error. Raises `SourceError`; reading the blocks raises what `core.audio.stream` and `Microphone` raise.
+    """
+    file.check_range(start, end)
+    if source == MIC:
+        if start:
+            raise SourceError("a microphone has no past: --from is for files and links, --to ends the listening")
+        from core.sources.microphone import Microphone
+
+        with Microphone(device) as microphone:
+            yield Sound(MIC, 0.0, _listened(microphone, end, stopped))
+            _tell_losses(microphone)
+    elif kind(source) == "link":
+        from core.sources.youtube import fetch
+
+        tell("asking for the link ...")
+        with fetch(source, start=start, end=end, progress=lambda done: tell(f"downloading {done:.0%}")) as download:
+            yield Sound(source, download.start or 0.0, download.blocks())
+    else:
+        yield Sound(Path(source).name, start or 0.0, file.blocks(source, start, end))
+
+
+def kind(source: str) -> str:
+    """'microphone', 'link' (what looks like an address and does not lie on the disk) or 'file'."""
+    if source == MIC:
+        return "microphone"
+    return "link" if _LINK.match(source) and not os.path.exists(source) else "file"
+
+
+def speech_counted(blocks: Iterable[Audio], most: float, tell: Callable[[float], None]) -> Iterator[Audio]:
+    """`blocks` until they hold `most` seconds of speech; `tell` gets the seconds so far. Pieces of 10 s at most."""
+    size, total = round(CONDENSE_BLOCK_SECONDS * SAMPLE_RATE), 0.0
+    for block in blocks:
+        for first in range(0, len(block), size):
+            piece = Audio(block.samples[first : first + size])
+            total += condense(piece)[0].duration
+            tell(min(total, most))
+            yield piece
+            if total >= most:
+                return
+
+
+def counted(blocks: Iterable[Audio], tell: Callable[[str], None]) -> Iterator[Audio]:
+    """`blocks`, while `tell` hears how far they are."""
+    done = 0.0
+    for block in blocks:
+        yield block
+        done += block.duration
+        tell(f"listened to {clock(done)}")
+
+
+@contextmanager
+def stop_by_interrupt() -> Iterator[Callable[[], bool]]:
+    """While open, the first Ctrl-C only makes the function it gives return True; the second interrupts as usual."""
+    asked = threading.Event()
+
+    def ask(*_) -> None:
+        asked.set()
+        signal.signal(signal.SIGINT, before)
+
+    before = signal.getsignal(signal.SIGINT)
+    if before in (signal.SIG_IGN, None) or threading.current_thread() is not threading.main_thread():
+        yield asked.is_set
+        return
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield asked.is_set
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def _listened(microphone, seconds: float | None, stopped: Callable[[], bool]) -> Iterator[Audio]:
+    left = None if seconds is None else round(seconds * SAMPLE_RATE)
+    for block in microphone.blocks(LISTEN_SECONDS):
+        yield block if left is None else Audio(block.samples[:left])
+        left = None if left is None else left - len(block)
+        if stopped() or (left is not None and left <= 0):
+            return
+
+
+def _tell_losses(microphone) -> None:
+    if microphone.overflows or microphone.dropped_seconds:
+        print(
+            f"note: sound was lost ({microphone.overflows} overflows, {microphone.dropped_seconds:.1f} s dropped): "
+            "this computer was too busy",
+            file=sys.stderr,
+        )

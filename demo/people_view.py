@@ -1,0 +1,63 @@
+"""The people enrolled, and how good a recording to enrol with is, as HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from html import escape
+
+from core.recognizer import ENROL_SECONDS, MIN_ENROL_SECONDS
+from core.segments import Quality
+from core.speakers import Profile
+from demo import texts
+from demo.timeline_view import chip
+
+LIGHTS = 6  # segments of 5 s that make an enrolment
+
+
+def people(profiles: Sequence[Profile], colours: Mapping[str, str], outdated: Collection[str]) -> str:
+    """The list with segments, sessions and date; `outdated`: names whose profiles other weights made."""
+    if not profiles:
+        return f'<div class="people-empty">{texts.EMPTY_TITLE}.</div>'
+    head = "".join(f"<th>{column}</th>" for column in texts.COLUMNS)
+    rows = "".join(
+        f"<tr><td>{chip(one.name, colours)}{_flag(one, outdated)}</td><td>{one.segments}</td><td>{one.sessions}</td>"
+        f"<td>{escape(one.created_at[:10])}</td></tr>"
+        for one in profiles
+    )
+    return f'<div class="people"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+
+
+def _flag(profile: Profile, outdated: Collection[str]) -> str:
+    return f'<small class="flag">{texts.OUTDATED}</small>' if profile.name in outdated else ""
+
+
+def gathered(qualities: Sequence[Quality]) -> str:
+    """Seconds of speech toward 30, one light per segment, and each kind of trouble once with what to do."""
+    speech = sum(one.speech for one in qualities)
+    if speech >= ENROL_SECONDS:
+        text = texts.SPEECH_ENOUGH.format(speech=speech)
+    else:
+        text = (texts.SPEECH_JUST if speech >= MIN_ENROL_SECONDS else texts.SPEECH_SO_FAR).format(speech=speech)
+    whole = [one for one in qualities if one.enough]
+    lights = "".join(_light(number, whole) for number in range(1, max(LIGHTS, len(whole)) + 1))
+    problems = dict.fromkeys(_general(problem) for one in whole for problem in one.problems())
+    warnings = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
+    return (
+        f'<div class="gathered"><div class="progress-text"><span>{text}</span></div><div class="progress-track"><i '
+        f'class="sure" style="width:{min(speech / ENROL_SECONDS, 1.0):.1%}"></i></div>'
+        f'<div class="lights">{lights}</div>' + (f"<ul>{warnings}</ul>" if warnings else "") + "</div>"
+    )
+
+
+def _light(number: int, qualities: Sequence[Quality]) -> str:
+    title = texts.SEGMENT.format(number=number)
+    if number > len(qualities):
+        return f'<span class="light" title="{title}: {texts.NOT_YET}">{number}</span>'
+    problems = qualities[number - 1].problems()
+    state, mark = ("warn", "!") if problems else ("good", "&#10003;")
+    says = escape("; ".join(problems) or texts.QUALITY_GOOD, quote=True)
+    return f'<span class="light is-{state}" title="{title}: {says}">{mark}</span>'
+
+
+def _general(problem: str) -> str:
+    return problem[0].upper() + problem[1:] + "."

@@ -1,0 +1,149 @@
+"""Every sentence of the app, in plain English, in one place."""
+
+TITLE = "Who is speaking?"
+SUBTITLE = "Two small networks listen side by side, one to a picture of the sound and one to numbers about it."
+PRIVACY = "Voices stay on this computer: nothing is sent anywhere, and recordings are not kept."
+NO_LOCK = "A replayed or imitated voice can pass: this is no lock."
+
+LIVE = "Live"
+LINK_OR_FILE = "Link or file"
+SPEAKERS = "Speakers"
+
+BOTH = "Both together"
+CNN = "CNN"
+ANN = "ANN"
+ANSWER_TITLES = {"both": BOTH, "cnn": CNN, "ann": ANN}
+ANSWER_NOTES = {
+    "both": "the two answers fused",
+    "cnn": "looks at the spectrogram image",
+    "ann": "reads the spectral features",
+}
+UNKNOWN_NOTE = "Not one of the people enrolled"
+NOT_ENOUGH = "Not enough speech"
+
+EMPTY_TITLE = "Nobody is enrolled yet"
+EMPTY_TEXT = (
+    "The app knows only the people you introduce. Half a minute of speech is enough for each: open the Speakers tab, "
+    "or start with five example voices that come with the app."
+)
+EXAMPLES_BUTTON = "Try it with example voices"
+EXAMPLES_LEARNING = "Learning {name} ({number} of {count})"
+EXAMPLES_DONE = "The example voices {names} are enrolled. Play an example recording in the Link or file tab."
+EXAMPLES_THERE = "The example voices are enrolled already."
+SYNTHETIC = "The example voices are synthetic: no person's recording is among them."
+
+LIVE_SOURCE = "Listen through"
+BROWSER_MICROPHONE = "Browser microphone"
+COMPUTER_MICROPHONE = "This computer's microphone"
+LIVE_HINT = "Press Record and speak. The last five seconds are judged once a second."
+LISTENING_LABEL = "Microphone"
+DEVICE = "Device"
+SYSTEM_DEFAULT = "System default"
+FIND_DEVICES = "Look for devices again"
+START = "Start listening"
+STOP = "Stop"
+WAITING_NAME = "Waiting for a voice"
+WAITING_TEXT = "The answer appears here after about two seconds of speech."
+LISTENING = "Listening"
+STOPPED = "Not listening"
+HEARD = "{clock} heard"
+ALL_ARRIVED = "no sound lost"
+LATE = "{seconds:.1f} s of sound late or lost"
+OVERFLOWS = "{count} input overflows"
+LEVEL = "Level"
+TIMELINE = "Timeline"
+TIMELINE_EMPTY = "Each full five seconds become a block here."
+PICTURE = "What the CNN sees"
+PICTURE_NOTE = "80 mel bands, low to high, over the speech of the last five seconds"
+PICTURE_EMPTY = "No speech, no picture."
+
+FILE = "Audio or video file"
+LINK = "or a YouTube link"
+LINK_HOLDER = "https://youtu.be/..."
+FROM = "From"
+TO = "To"
+TIME_HOLDER = "0:00"
+TO_HOLDER = "end"
+RUN = "Find out who speaks"
+CANCEL = "Cancel"
+EXAMPLES_TITLE = "Or try an example"
+EXAMPLE_CLIPS = {
+    "conversation": "A conversation of three",
+    "amina_test": "Amina",
+    "kofi_test": "Kofi",
+    "sven_test": "Sven",
+    "jo_test": "Jo",
+    "mei_test": "Mei",
+    "stranger_test": "A stranger",
+}
+NOTHING_GIVEN = "nothing to listen to yet: choose a file or paste a YouTube link"
+BOTH_GIVEN = "there is a file and a link: clear one of them, so that it is plain which one is meant"
+BAD_TIME = "{text!r} is no time: write seconds, or minutes and seconds like 1:30"
+LOOKING_UP = "Asking YouTube about the link"
+FETCHING = "Fetching the sound of {title}"
+LISTENING_TO = "Listening to {title}"
+DONE = "Done: {count} segments of {title} judged."
+DONE_NOBODY = (
+    "Nobody is enrolled, so every voice is Unknown. Enrol people in the Speakers tab, or use the example voices."
+)
+CANCELLED = "Stopped. What was found until then is below."
+RESULTS_EMPTY = "The timeline, the answers and the talk time appear here while the recording is being judged."
+PLAYER = "Recording"
+TALK_TIME = "Talk time"
+DETAILS = "Every segment"
+DOWNLOADS = "Take it with you"
+
+WHO_IS_ENROLLED = "Who is enrolled"
+ENROL_TITLE = "Introduce somebody"
+ENROL_TEXT = "Half a minute of speech, in a quiet place, as the person usually speaks. Reading aloud is fine:"
+PASSAGE = (
+    "My grandmother kept a garden behind the old station. In spring she counted the tulips, in summer she sold beans "
+    "and strawberries from a blue cart, and in autumn the whole street came to press apples. She knew the name of every "
+    "bird, though she mixed up the names of her neighbours. On rainy days we sat under the tin roof, listened to the "
+    "drops, and guessed which train would be late. She was usually right. When I hear rain today, I still look at the "
+    "clock, think of the evening train to the coast, and wonder who is pressing the apples now."
+)
+NAME = "Name"
+NAME_HOLDER = "for example Amina"
+CONSENT = "This person agrees that their voice is learned and kept on this computer"
+AGAIN = "Already enrolled: add this as another session"
+ENROL_FROM = "Voice from"
+FROM_BROWSER = "Browser microphone"
+FROM_FILE = "File"
+FROM_LINK = "YouTube link"
+RECORD = "Record"
+RECORDING = "Recording: keep speaking"
+ENROL = "Enrol"
+ENROLLING = "Learning the voice of {name}"
+ENROLLED = "{name} is enrolled with {segments} segments from {speech:.0f} s of speech. Open Live and speak."
+SESSION_ADDED = "{name} has another session now: {speech:.0f} s of speech were added."
+NO_SOUND = "there is no recording yet: record, or choose a file, and press Enrol again"
+NO_NAME = "the name is missing: type whose voice this is"
+NO_CONSENT = "consent is missing: tick the box when the person agrees that their voice is kept on this computer"
+SPEECH_SO_FAR = "{speech:.0f} s of 30 s of speech"
+SPEECH_ENOUGH = "{speech:.0f} s of speech: enough"
+SPEECH_JUST = "{speech:.0f} s of speech: it will do, 30 s are better"
+SEGMENT = "Segment {number}"
+QUALITY_GOOD = "good"
+NOT_YET = "not yet"
+
+MANAGE = "Change or delete"
+PERSON = "Person"
+NEW_NAME = "New name"
+RENAME = "Rename"
+RENAMED = "{old} is now called {new}."
+DELETE = "Delete"
+DELETE_SURE = "Delete {name} and everything learned from this voice? This cannot be undone."
+DELETE_YES = "Yes, delete"
+KEEP = "Keep"
+DELETED = "{name} is gone: no part of this voice is left in the database."
+DELETE_ALL = "Delete everyone"
+DELETE_ALL_SURE = "Delete all {count} people and everything learned from their voices? This cannot be undone."
+DELETED_ALL = "Everyone is gone: no voice is left in the database."
+NOBODY_CHOSEN = "nobody is chosen: choose a person first"
+OUTDATED = "made by other weights: enrol again"
+COLUMNS = ("Name", "Segments", "Sessions", "Enrolled")
+
+INTERNAL = "something went wrong inside the program; the terminal it was started from shows what. Try again"
+PORT_TAKEN = "port {port} on {host} cannot be used: another program may have it; choose another with --port"
+READY = "Who is speaking? is ready at {url}  (stop with Ctrl+C)"

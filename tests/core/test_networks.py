@@ -1,0 +1,249 @@
+"""core.networks: shapes, unit length, what the layers and the loss compute, and the ONNX file against Keras."""
+
+import importlib.util
+import os
+import subprocess
+import sys
+
+os.environ.setdefault("KERAS_BACKEND", "tensorflow")
+
+import numpy as np
+import pytest
+
+from core.spectral import COLUMNS
+from core.spectrogram import BANDS, DB_MAX, DB_MIN, spectrogram_image
+from tests.conftest import ROOT
+
+pytest.importorskip("keras", reason="Keras is not installed: training needs it (pip install -e '.[train]')")
+pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")
+
+# Of the CNN: quick, all kinds of layers in it. Not narrower: TensorFlow 2.21's oneDNN kernels corrupt the heap when
+# they train convolutions of fewer than 16 channels.
+SMALL = {"channels": (16, 32), "blocks": (1, 1)}
+
+
+@pytest.fixture(scope="module")
+def networks():
+    import keras
+
+    from core import networks
+
+    keras.utils.set_random_seed(0)
+    return networks
+
+
+@pytest.fixture(scope="module")
+def images(voice) -> np.ndarray:
+    """Grey / 255 of real segments: float32 (4, BANDS, FRAMES)."""
+    from core.segments import prepare
+
+    names = ("amina_test", "jo_test", "kofi_test", "sven_test")
+    return np.stack([spectrogram_image(prepare(voice(name).between(1.0, 6.0))) for name in names]) / np.float32(255.0)
+
+
+@pytest.fixture(scope="module")
+def small(networks):
+    return networks.cnn(**SMALL)
+
+
+@pytest.fixture(scope="module")
+def rows() -> np.ndarray:
+    chance = np.random.default_rng(7)
+    return (chance.standard_normal((64, len(COLUMNS))) * 30.0 + 100.0).astype(np.float32)
+
+
+def lengths(embeddings) -> np.ndarray:
+    return np.linalg.norm(np.asarray(embeddings), axis=1)
+
+
+# --- networks -------------------------------------------------------------------------------------------------------
+
+
+def test_the_cnn_gives_unit_vectors_of_any_length_of_sound(networks, small, images):
+    for frames in (100, 333, 500):
+        embeddings = small(images[:, :, :frames])
+        assert embeddings.shape == (4, networks.EMBEDDING)
+        np.testing.assert_allclose(lengths(embeddings), 1.0, atol=1e-5)
+    assert np.asarray(small(images)).std(axis=0).max() > 1e-3  # different voices, different answers
+
+
+def test_the_shipped_architectures_have_the_stated_size(networks):
+    cnn, ann = networks.cnn(), networks.ann()
+    assert cnn.input_shape == (None, BANDS, None) and cnn.output_shape == (None, networks.EMBEDDING)
+    assert ann.input_shape == (None, len(COLUMNS)) and ann.output_shape == (None, networks.EMBEDDING)
+    assert cnn.count_params() < 2_500_000 and ann.count_params() < 1_500_000
+
+
+def test_the_ann_gives_unit_vectors_from_raw_rows(networks, rows):
+    body = networks.ann(hidden=(16,))
+    body.get_layer("standardise").adapt(rows)
+    np.testing.assert_allclose(lengths(body(rows)), 1.0, atol=1e-5)
+
+
+def test_standardise_is_the_training_sets_and_clips(networks, rows):
+    layer = networks.Standardise()
+    layer.build((None, rows.shape[1]))
+    layer.adapt(rows)
+    out = np.asarray(layer(rows))
+    np.testing.assert_allclose(out.mean(axis=0), 0.0, atol=1e-4)
+    np.testing.assert_allclose(out.std(axis=0), 1.0, atol=1e-3)
+    assert np.asarray(layer(rows + 1e6)).max() == 6.0 and np.asarray(layer(rows - 1e6)).min() == -6.0
+    same = np.zeros_like(rows)
+    layer.adapt(same)  # a column that never changes
+    assert not np.asarray(layer(same)).any()
+
+
+def test_an_equaliser_vanishes_in_mean_subtraction(networks, images, chance):
+    """A constant number of dB per band, where nothing saturates, leaves no trace; nor does gain."""
+    grey_per_db = 1.0 / (DB_MAX - DB_MIN)
+    curve = chance.uniform(-15, 15, (1, BANDS, 1)).astype(np.float32)
+    layer = networks.MeanSubtraction()
+    plain, coloured = np.asarray(layer(images)), np.asarray(layer(images + curve * grey_per_db))
+    assert plain.shape == (*images.shape, 1)
+    np.testing.assert_allclose(coloured, plain, atol=1e-4)
+    np.testing.assert_allclose(plain.mean(axis=2), 0.0, atol=1e-4)
+    assert 0.3 < plain.std() < 3.0  # in units of about one deviation of speech
+
+
+def test_attentive_statistics_of_a_steady_input_are_its_value_and_no_deviation(networks):
+    layer = networks.AttentiveStatistics(hidden=4)
+    steady = np.tile(np.array([[[1.0, -2.0, 3.0]]], np.float32), (2, 50, 1))
+    out = np.asarray(layer(steady))
+    np.testing.assert_allclose(out[:, :3], steady[:, 0], atol=1e-4)
+    np.testing.assert_allclose(out[:, 3:], 0.01, atol=5e-3)  # the square root of the floor, 1e-4
+
+
+def test_the_originals(networks):
+    cnn, ann = networks.original_cnn(), networks.original_ann()
+    assert cnn.input_shape == (None, 64, 64, 3) and cnn.output_shape == (None, 13 * 13 * 32)
+    assert ann.input_shape == (None, 26) and ann.output_shape == (None, 128)
+    assert [layer.units for layer in ann.layers if hasattr(layer, "units")] == [512, 256, 128]
+    chances = np.asarray(networks.with_softmax_head(ann, 80)(np.zeros((2, 26), np.float32)))
+    assert chances.shape == (2, 80)
+    np.testing.assert_allclose(chances.sum(axis=1), 1.0, atol=1e-5)
+
+
+def test_every_architecture_is_named(networks):
+    assert set(networks.ARCHITECTURES) == {"cnn", "ann", "original_cnn", "original_ann"}
+    assert all(name == build.__name__ for name, build in networks.ARCHITECTURES.items())
+
+
+# --- the loss -------------------------------------------------------------------------------------------------------
+
+COSINES = np.array([[0.3, 0.1, -0.4], [0.2, 0.5, 0.45], [-0.9, 0.0, 0.3]], np.float32)
+TRUTH = np.array([0, 1, 2])
+
+
+def loss_of(networks, margin: float, cosines=COSINES, truth=TRUTH) -> np.ndarray:
+    return np.asarray(networks.AngularMarginLoss(margin).call(truth, cosines))
+
+
+def cross_entropy(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    logits = logits.astype(np.float64)
+    return np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(len(truth)), truth]
+
+
+def test_without_margin_the_loss_is_scaled_softmax_cross_entropy(networks):
+    np.testing.assert_allclose(
+        loss_of(networks, 0.0), cross_entropy(networks.SCALE * COSINES, TRUTH), rtol=1e-3, atol=1e-4
+    )
+
+
+@pytest.mark.parametrize("margin", [0.1, 0.3, 0.5])
+def test_the_margin_widens_the_true_angle_only(networks, margin):
+    """By hand: cos(arccos(true) + margin) in the true place, the others as they are."""
+    widened = COSINES.astype(np.float64)
+    for row, column in enumerate(TRUTH):
+        widened[row, column] = np.cos(np.arccos(widened[row, column]) + margin)
+    np.testing.assert_allclose(
+        loss_of(networks, margin), cross_entropy(networks.SCALE * widened, TRUTH), rtol=1e-3, atol=1e-4
+    )
+    assert (loss_of(networks, margin) > loss_of(networks, 0.0)).all()
+
+
+def test_the_loss_is_finite_at_the_ends(networks):
+    ends = np.array([[1.0, -1.0], [-1.0, 1.0]], np.float32)
+    losses = loss_of(networks, 0.5, ends, np.array([0, 0]))
+    assert np.isfinite(losses).all() and losses[0] < 1e-4 and losses[1] > 50
+    column = loss_of(networks, 0.2, COSINES, TRUTH[:, None])  # labels (B, 1) are labels (B,)
+    np.testing.assert_array_equal(column, loss_of(networks, 0.2))
+
+
+def test_cosines_are_cosines(networks, chance):
+    layer = networks.Cosines(5)
+    unit = chance.standard_normal((7, 12)).astype(np.float32)
+    unit /= np.linalg.norm(unit, axis=1, keepdims=True)
+    out = np.asarray(layer(unit))
+    directions = np.asarray(layer.directions)
+    np.testing.assert_allclose(out, unit @ directions / np.linalg.norm(directions, axis=0), atol=1e-5)
+    assert np.abs(out).max() <= 1.0
+
+
+def test_a_few_steps_learn(networks, images):
+    """Four pictures of four voices: the loss falls and all are told apart."""
+    import keras
+
+    truth = np.arange(4, dtype="int32")
+    model = networks.with_margin_head(networks.cnn(**SMALL), 4)
+    model.compile(keras.optimizers.Adam(3e-3), networks.AngularMarginLoss(0.0), metrics=["sparse_categorical_accuracy"])
+    crops = images[:, :, :200]
+    losses = [float(model.train_on_batch(crops, truth)[0]) for _ in range(25)]
+    assert losses[-1] < 0.2 * losses[0]
+    assert np.asarray(model(crops, training=True)).argmax(axis=1).tolist() == [0, 1, 2, 3]
+
+
+# --- the ONNX file --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("which", ["cnn", "ann"])
+def test_onnx_equals_keras(networks, small, images, rows, tmp_path, which):
+    """Within 1e-4, also for another number of segments than one."""
+    import onnxruntime
+
+    if which == "ann":
+        body, inputs = networks.ann(hidden=(16,)), rows[:4]
+        body.get_layer("standardise").adapt(rows)
+    else:
+        body, inputs = small, images
+    wanted = np.asarray(body(inputs))
+    path = tmp_path / f"{which}.onnx"
+    networks.export(body, path)
+    assert list(tmp_path.iterdir()) == [path]  # whole, nothing beside it
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    for count in (1, 4):
+        made = session.run(None, {session.get_inputs()[0].name: inputs[:count]})[0]
+        np.testing.assert_allclose(made, wanted[:count], atol=1e-4)
+
+
+ON_TORCH = """
+import numpy as np, keras
+from core.networks import BatchNorm
+inputs = np.random.default_rng(0).normal(3.0, 2.0, (6, 5, 7, 4)).astype("float32")
+for shape in (inputs, inputs[:, 0, 0]):
+    ours = BatchNorm()
+    theirs = keras.layers.BatchNormalization(momentum=ours.momentum, epsilon=ours.epsilon)
+    for training in (True, True, False):
+        a, b = (keras.ops.convert_to_numpy(layer(shape, training=training)) for layer in (ours, theirs))
+        np.testing.assert_allclose(a, b, atol=1e-4)
+    for mine, its in zip(ours.non_trainable_variables, theirs.non_trainable_variables):
+        np.testing.assert_allclose(
+            keras.ops.convert_to_numpy(mine), keras.ops.convert_to_numpy(its), rtol=0.02, err_msg=mine.name
+        )
+print(keras.backend.backend())
+"""
+
+
+def test_batch_normalisation_on_torch_is_keras_own():
+    """Outputs within 1e-4, moving statistics within 2 % (PyTorch's variance may be the unbiased one)."""
+    if importlib.util.find_spec("torch") is None:
+        pytest.skip("PyTorch is not installed: an optional training backend (pip install torch)")
+    done = subprocess.run(
+        [sys.executable, "-c", ON_TORCH],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        timeout=110,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    assert done.stdout.split()[-1] == "torch"
