@@ -1,8 +1,10 @@
 """Fitting the calibration: scores of simulated enrolments -> slopes, offsets and fusion weights.
 
-People whom no network was trained on are drawn five at a time and enrolled; their remaining segments, and segments of
-the people not drawn, are the tests, each clean and through a simulated microphone. Half of the weight lies on
-strangers. The seven numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests.
+People whom no network was trained on are drawn five at a time and enrolled; their remaining speech, and that of the
+people not drawn, are the tests, each clean and through a simulated microphone. A draw is made within one corpus where
+it is large enough: strangers who were recorded like the people enrolled are the hard ones, and the usual ones in one
+room. Half of the weight lies on strangers. The numbers of `core.heads.Calibration` are those with the least
+cross-entropy over all tests.
 Not imported by the app.
 """
 
@@ -13,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.embedder import MODELS, Embeddings
-from core.heads import Calibration, fit_svms, probabilities
+from core.heads import Calibration, closeness, fit_svms, probabilities
 
 NEUTRAL = Calibration(1.0, 0.0, 1.0, 0.0, 0.5, 0.5, 0.0)
 STRANGER_SHARE = 0.5  # of the tests' weight
@@ -22,64 +24,82 @@ RIDGE = 1e-4  # keeps the numbers small where the data do not decide
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """One held-out person: embeddings that enrol, and embeddings that test (of other sound)."""
+    """One held-out person: embeddings that enrol, embeddings that test (of other sound), and the corpus."""
 
     enrol: Embeddings
     test: Embeddings
+    corpus: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Scores by model, (n, people), of tests whose answer is column `truth` (n,), or -1 for a stranger."""
+    """Scores (n, people) and closeness (n,), by model, of tests whose answer is column `truth` (n,), -1: a stranger."""
 
     scores: dict[str, np.ndarray]
+    closeness: dict[str, np.ndarray]
     truth: np.ndarray
 
 
 def simulate(voices: list[Voice], cohort: Embeddings, *, draws: int = 60, people: int = 5, seed: int = 0) -> Trials:
-    """Score the tests of everybody against `draws` sets of `people` enrolled."""
+    """Score tests against `draws` sets of `people` enrolled; the corpora with at least two voices more than `people`,
+    and all voices together, take turns."""
     chance = np.random.default_rng(seed)
+    corpora = sorted({voice.corpus for voice in voices})
+    groups = [[v for v in voices if v.corpus == corpus] for corpus in corpora]
+    groups = [group for group in groups if len(group) >= people + 2] if len(corpora) > 1 else []
+    groups.append(voices)
     scores: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
+    near: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
     truths = []
-    for _ in range(draws):
-        drawn = chance.choice(len(voices), people, replace=False)
+    for draw in range(draws):
+        group = groups[draw % len(groups)]
+        drawn = chance.choice(len(group), people, replace=False)
         for model in MODELS:
-            svms = fit_svms([voices[index].enrol.of(model) for index in drawn], cohort.of(model))
-            scores[model].append(np.concatenate([svms.scores(voice.test.of(model)) for voice in voices]))
+            tests = np.concatenate([voice.test.of(model) for voice in group])
+            svms = fit_svms([group[index].enrol.of(model) for index in drawn], cohort.of(model))
+            scores[model].append(svms.scores(tests))
+            near[model].append(closeness(tests, cohort.of(model)))
         place = {index: column for column, index in enumerate(drawn)}
-        truths.append(np.concatenate([np.full(len(v.test), place.get(i, -1)) for i, v in enumerate(voices)]))
-    return Trials({model: np.concatenate(parts) for model, parts in scores.items()}, np.concatenate(truths))
+        truths.append(np.concatenate([np.full(len(v.test), place.get(i, -1)) for i, v in enumerate(group)]))
+    return Trials(
+        {model: np.concatenate(parts) for model, parts in scores.items()},
+        {model: np.concatenate(parts) for model, parts in near.items()},
+        np.concatenate(truths),
+    )
 
 
 def calibrate(trials: Trials) -> Calibration:
     """The calibration with the least weighted cross-entropy on `trials`."""
-    cnn_slope, cnn_offset = _line(trials.scores["cnn"], trials.truth)
-    ann_slope, ann_offset = _line(trials.scores["ann"], trials.truth)
-    cnn = cnn_slope * trials.scores["cnn"] + cnn_offset
-    ann = ann_slope * trials.scores["ann"] + ann_offset
+    cnn, ann = (_line(trials.scores[model], trials.closeness[model], trials.truth) for model in MODELS)
+    alone = Calibration(*cnn[:2], *ann[:2], 1.0, 1.0, 0.0, cnn[2], ann[2]).log_odds(trials.scores, trials.closeness)
 
     def loss(values: np.ndarray) -> float:
         weights = np.abs(values[:2])  # a model never speaks against itself
-        return cross_entropy(weights[0] * cnn + weights[1] * ann + values[2], trials.truth) + RIDGE * values @ values
+        fused = weights[0] * alone["cnn"] + weights[1] * alone["ann"] + values[2]
+        return cross_entropy(fused, trials.truth) + RIDGE * values @ values
 
     cnn_weight, ann_weight, offset = _least(loss, [0.7, 0.3, 0.0])
-    return Calibration(
-        *(float(v) for v in (cnn_slope, cnn_offset, ann_slope, ann_offset, abs(cnn_weight), abs(ann_weight), offset))
-    )
+    return Calibration(*cnn[:2], *ann[:2], abs(cnn_weight), abs(ann_weight), offset, cnn[2], ann[2])
 
 
-def _line(scores: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
+def _line(scores: np.ndarray, near: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
+    """Slope, offset and weight of the closeness."""
+
     def loss(values: np.ndarray) -> float:
-        return cross_entropy(values[0] * scores + values[1], truth) + RIDGE * values @ values
+        log_odds = values[0] * scores + values[1] - values[2] * near[:, None]
+        return cross_entropy(log_odds, truth) + RIDGE * values @ values
 
-    slope, offset = _least(loss, [3.0, 0.0])
-    return slope, offset
+    slope, offset, weight = _least(loss, [3.0, 0.0, 0.0])
+    return slope, offset, weight
 
 
-def _least(loss, start: list[float]) -> np.ndarray:
+def _least(loss, start: list[float]) -> list[float]:
     from scipy.optimize import minimize
 
-    return minimize(loss, np.array(start), method="Nelder-Mead", options={"maxiter": 2000, "xatol": 1e-4}).x
+    found = minimize(
+        loss, np.array(start), method="Nelder-Mead", options={"maxiter": 2000, "xatol": 1e-3, "fatol": 1e-5}
+    )
+    return [float(value) for value in found.x]
 
 
 def cross_entropy(log_odds: np.ndarray, truth: np.ndarray) -> float:

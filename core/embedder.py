@@ -21,6 +21,17 @@ from core.spectrogram import BANDS, FRAMES, spectrogram_image
 
 PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 MODELS = ("cnn", "ann")
+CALIBRATION = (  # the fields of `core.heads.Calibration`, which imports this module
+    "cnn_slope",
+    "cnn_offset",
+    "ann_slope",
+    "ann_offset",
+    "cnn_weight",
+    "ann_weight",
+    "both_offset",
+    "cnn_cohort",
+    "ann_cohort",
+)
 BATCH = 16  # segments in one forward pass: beyond this a CPU gains nothing and memory grows
 
 
@@ -121,10 +132,27 @@ def _description(folder: Path) -> dict:
         ) from error
     except ValueError as error:
         raise ModelError(f"{path} is not valid JSON: get the weights again (git checkout)") from error
-    missing = {"id", "files", "columns", "embedding", "calibration"} - set(description)
+    missing = _missing(description)
     if missing:
-        raise ModelError(f"{path} lacks {', '.join(sorted(missing))}: weights and program are of different versions")
+        raise ModelError(f"{path} lacks {', '.join(missing)}: weights and program are of different versions")
     return description
+
+
+def _missing(description: object) -> list[str]:
+    """The parts a description must have and has not, by their path in it."""
+    wanted = {"id": (), "columns": (), "embedding": (), "calibration": CALIBRATION, "files": (*MODELS, "cohort")}
+    found = []
+    for key, parts in wanted.items():
+        here = description.get(key) if isinstance(description, dict) else None
+        if here is None:
+            found.append(key)
+        elif parts:
+            found += [f"{key}.{part}" for part in parts if not isinstance(here, dict) or part not in here]
+    if not found:
+        for name in wanted["files"]:
+            entry = description["files"][name]
+            found += [f"files.{name}.{k}" for k in ("name", "sha256") if not isinstance(entry, dict) or k not in entry]
+    return found
 
 
 def _session(content: bytes, threads: int):

@@ -62,7 +62,7 @@ def equal_error_rate(same: np.ndarray, different: np.ndarray) -> tuple[float, fl
 def draw(speakers: int, *, people: int = 5, count: int = 200, seed: int = 0) -> np.ndarray:
     """Sets of `people` out of `speakers`: int (count, people), indices in rising order.
 
-    Where there are no more than `count` different sets, each of them once. With fewer speakers than `people`: all of them.
+    With no more than `count` different sets, each of them once; with fewer speakers than `people`, all in one.
     """
     people = min(people, speakers)
     if comb(speakers, people) <= count:

@@ -19,7 +19,7 @@ UNKNOWN = "Unknown"
 NOT_ENOUGH_SPEECH = "not enough speech"
 ANSWERS = (*MODELS, "both")
 C = 1.0  # SVM regularisation; classes are balanced
-TOLERANCE = 1e-3  # SVM stopping tolerance
+NEAREST = 50  # of the cohort, to which the closeness of a segment is measured
 
 
 @dataclass(frozen=True)
@@ -52,8 +52,8 @@ SILENT = Decision(NOT_ENOUGH_SPEECH, 1.0)
 
 @dataclass(frozen=True)
 class Calibration:
-    """Log-odds of a person against Unknown = `slope` * score + `offset`; `cnn_weight`, `ann_weight` and
-    `both_offset` make the fusion of the two models' log-odds."""
+    """Log-odds of a person against Unknown = `slope` * score - `cohort` * closeness + `offset`, for each model;
+    `cnn_weight`, `ann_weight` and `both_offset` make the fusion of the two models' log-odds."""
 
     cnn_slope: float
     cnn_offset: float
@@ -62,12 +62,31 @@ class Calibration:
     cnn_weight: float
     ann_weight: float
     both_offset: float
+    cnn_cohort: float = 0.0
+    ann_cohort: float = 0.0
 
-    def log_odds(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """SVM scores (n, people) by model -> log-odds against Unknown (n, people) for 'cnn', 'ann' and 'both'."""
+    def log_odds(
+        self, scores: dict[str, np.ndarray], closeness: dict[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """SVM scores (n, people) and closeness to the cohort (n,), by model -> log-odds against Unknown (n, people)
+        for 'cnn', 'ann' and 'both'. Without closeness its part is left out."""
         cnn = self.cnn_slope * scores["cnn"] + self.cnn_offset
         ann = self.ann_slope * scores["ann"] + self.ann_offset
+        if closeness is not None:
+            cnn = cnn - self.cnn_cohort * closeness["cnn"][:, None]
+            ann = ann - self.ann_cohort * closeness["ann"][:, None]
         return {"cnn": cnn, "ann": ann, "both": self.cnn_weight * cnn + self.ann_weight * ann + self.both_offset}
+
+
+def closeness(embeddings: np.ndarray, cohort: np.ndarray) -> np.ndarray:
+    """How much segments sound like anybody at all: mean cosine to their `NEAREST` of the cohort, (n, D) -> (n,).
+
+    High for the kind of voice and recording of which the cohort holds many, where strangers come close to anyone; the
+    same idea as the test-side part of adaptive score normalisation (Matejka et al. 2017, Interspeech).
+    """
+    cosines = embeddings @ cohort.T
+    count = min(NEAREST, cosines.shape[1])
+    return np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
 
 
 def probabilities(log_odds: np.ndarray) -> np.ndarray:
@@ -94,15 +113,14 @@ def fit_svms(people: Sequence[np.ndarray], cohort: np.ndarray, *, c: float = C) 
 
     `people`: one array (n_i, D) of embeddings per person. `cohort`: (m, D).
     """
-    from sklearn.svm import LinearSVC
+    from sklearn.svm import SVC
 
     size = cohort.shape[1]
     weights, offsets = np.zeros((len(people), size), np.float32), np.zeros(len(people), np.float32)
     everything = np.concatenate([*people, cohort]) if people else cohort
     owner = np.concatenate([*(np.full(len(one), i) for i, one in enumerate(people)), np.full(len(cohort), -1)])
     for index in range(len(people)):
-        machine = LinearSVC(C=c, class_weight="balanced", tol=TOLERANCE, random_state=0, max_iter=2000)
-        machine.fit(everything, owner == index)
+        machine = SVC(kernel="linear", C=c, class_weight="balanced").fit(everything, owner == index)
         weights[index], offsets[index] = machine.coef_[0], machine.intercept_[0]
     return LinearSVMs(weights, offsets)
 
@@ -116,11 +134,15 @@ class Heads:
         """`people[i]`: the enrolment embeddings of `names[i]`. One person is enough; none answers Unknown always."""
         self.names = tuple(names)
         self.calibration = calibration
+        self.cohort = cohort
         self.machines = {model: fit_svms([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
 
     def log_odds(self, embeddings: Embeddings) -> dict[str, np.ndarray]:
         """By answer ('cnn', 'ann', 'both'): log-odds against Unknown, (n, people)."""
-        return self.calibration.log_odds({m: self.machines[m].scores(embeddings.of(m)) for m in MODELS})
+        return self.calibration.log_odds(
+            {model: self.machines[model].scores(embeddings.of(model)) for model in MODELS},
+            {model: closeness(embeddings.of(model), self.cohort.of(model)) for model in MODELS},
+        )
 
     def decide(self, embeddings: Embeddings) -> list[dict[str, Decision]]:
         """For each segment the decisions by answer: {'cnn': ..., 'ann': ..., 'both': ...}."""

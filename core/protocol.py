@@ -5,9 +5,9 @@
 
 All in name order. The first 30 s of speech of the first session enrol, made by the product's own
 `Recognizer.enrolment_segments` (6 segments and the windows between them). A first session with less than the 20 s of
-speech that the product asks for is continued by the next ones. Sessions that did not enrol are the tests; where there is
-none, the rest of the last one that did, from the next 10 s of sound on: no test shares sound with an enrolment. A test
-is 5 s of speech (`core.segments.speech_segments`), prepared as in live use (`core.segments.prepare`).
+speech that the product asks for is continued by the next ones. Sessions that did not enrol are the tests; where there
+is none, the rest of the last one that did, from the next 10 s of sound on: no test shares sound with an enrolment. A
+test is 5 s of speech (`core.segments.speech_segments`), prepared as in live use (`core.segments.prepare`).
 Not imported by the app.
 """
 
@@ -86,7 +86,7 @@ def find_people(folder: Path) -> list[Person]:
     people = [person for person in people if person.sessions]
     if not people:
         raise DatasetError(
-            f"no recordings in {folder}: <speaker>/<file> or <speaker>/<session>/<file> is needed, in WAV, FLAC, Opus, MP3 ..."
+            f"no recordings in {folder}: <speaker>/<file> or <speaker>/<session>/<file> is needed, WAV, MP3 ..."
         )
     return people
 
@@ -163,15 +163,15 @@ def _shared_out(person: Person, seconds: float, trouble: list[str]) -> tuple[lis
     """The sound a speaker enrols with, one piece per session, and what is left for the tests."""
     used: list[Audio] = []
     wanted, found, end = max(seconds, MIN_ENROL_SECONDS), 0.0, 0.0
-    for index, session in enumerate(person.sessions):
+    for session in person.sessions:
         sound = read(session, trouble)
         end, speech = _until(sound, wanted - found)
         used.append(sound.between(0.0, end))
         found += speech
         if found >= MIN_ENROL_SECONDS:
             break
-    others = tuple(Rest(other) for other in person.sessions[index + 1 :])
-    return used, others or (Rest(person.sessions[index], end),)
+    others = tuple(Rest(other) for other in person.sessions[len(used) :])
+    return used, others or (Rest(person.sessions[-1], end),)
 
 
 def _until(sound: Audio, wanted: float) -> tuple[float, float]:
@@ -186,7 +186,7 @@ def _until(sound: Audio, wanted: float) -> tuple[float, float]:
     return sound.duration, found
 
 
-def tests(
+def pieces_through(
     subject: Subject, channel: str, *, seed: int, around: Surroundings, limit: int = TEST_LIMIT, trouble: list[str]
 ) -> tuple[list[Audio], int]:
     """The speaker's tests through a channel, 5 s of speech each; and how many had too little speech for a decision.
@@ -221,7 +221,7 @@ def prepared(piece: Audio, seconds: float = SEGMENT_SECONDS) -> np.ndarray:
     if seconds >= SEGMENT_SECONDS:
         samples = prepare(piece)
         if samples is None:
-            raise ValueError("a test without enough speech: take them from `tests`")
+            raise ValueError("a test without enough speech: take them from `pieces_through`")
         return samples
     return fit(normalise(piece.between(0.0, seconds).samples))
 

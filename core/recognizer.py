@@ -16,7 +16,7 @@ from itertools import islice
 
 import numpy as np
 
-from core.audio import SEGMENT_SECONDS, Audio, concatenate
+from core.audio import SEGMENT_SECONDS, Audio, concatenate, resample
 from core.embedder import Embedder, Embeddings
 from core.errors import EnrolmentRefused
 from core.heads import SILENT, Calibration, Decision, Heads
@@ -87,11 +87,12 @@ class Recognizer:
     ) -> Enrolment:
         """Learn a person from 30 s of speech (20 s at least, 120 s at most are used). All or nothing.
 
-        `sound`: 16 kHz mono, whole or in blocks. `again`: add a session to a person who is enrolled. Raises
-        `EnrolmentRefused` with what was found, `InvalidName`, `DuplicateName`, `UnknownSpeaker`, `StoreError`.
+        `sound`: whole, or in blocks of 16 kHz as `core.audio.stream` gives them. `again`: add a session to a person
+        who is enrolled. Raises `EnrolmentRefused` with what was found, `InvalidName`, `DuplicateName`,
+        `UnknownSpeaker`, `StoreError`.
         """
         name = clean_name(name)
-        segments = self.enrolment_segments([sound] if isinstance(sound, Audio) else sound)
+        segments = self.enrolment_segments(_blocks(sound))
         add = self.store.add_session if again else self.store.add
         profile = add(name, segments=segments, model_id=self.model_id, source=source, consent=consent)
         qualities = tuple(segment.quality for segment in segments if segment.kind == "segment")
@@ -124,11 +125,11 @@ class Recognizer:
 
     def judge(self, sound: Audio, *, at: float = 0.0) -> Answer:
         """One segment (5 s or less; what live use judges every second), which began at `at` seconds."""
-        return self._judged([(Segment(at, at + sound.duration), sound)])[0]
+        return self._judged([(Segment(at, at + sound.duration), resample(sound))])[0]
 
     def identify(self, sound: Audio | Iterable[Audio]) -> Iterator[Answer]:
         """Answers for a whole recording, 5 s each, as they are made; memory stays bounded."""
-        segments = cut([sound] if isinstance(sound, Audio) else sound)
+        segments = cut(_blocks(sound))
         while batch := list(islice(segments, BATCH)):
             yield from self._judged(batch)
 
@@ -138,7 +139,7 @@ class Recognizer:
 
     def image(self, sound: Audio) -> np.ndarray | None:
         """What the CNN sees of a segment: uint8 (BANDS, FRAMES), row 0 = lowest band; None without enough speech."""
-        samples, _ = prepare_judged(sound)
+        samples, _ = prepare_judged(resample(sound))
         return None if samples is None else spectrogram_image(samples)
 
     def _judged(self, batch: list[tuple[Segment, Audio]]) -> list[Answer]:
@@ -152,6 +153,11 @@ class Recognizer:
 
 
 _SILENCE: dict[str, Decision] = {"cnn": SILENT, "ann": SILENT, "both": SILENT}
+
+
+def _blocks(sound: Audio | Iterable[Audio]) -> Iterable[Audio]:
+    """Sound as blocks of 16 kHz; what is whole is resampled where it must be."""
+    return [resample(sound)] if isinstance(sound, Audio) else sound
 
 
 def _gathered(blocks: Iterable[Audio]) -> tuple[Audio, float]:

@@ -10,6 +10,7 @@ import json
 import math
 import sys
 import time
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -215,8 +216,15 @@ def _resume(model, folder: Path, recipe: Recipe) -> int:
 
 
 def restore(path: Path, variables: list) -> int:
-    """Put a checkpoint's arrays into `variables` (in order, a prefix is enough); returns its step."""
-    with np.load(path, allow_pickle=False) as file:
+    """Put a checkpoint's arrays into `variables` (in order, a prefix is enough); returns its step.
+
+    `DatasetError` when there is no checkpoint, or one of another network.
+    """
+    try:
+        file = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DatasetError(f"{path} is no checkpoint of a training run: {error}") from error
+    with file:
         for index, variable in enumerate(variables):
             name = f"v{index}"
             if name not in file or tuple(file[name].shape) != tuple(variable.shape):

@@ -20,10 +20,10 @@ METER_FLOOR_DBFS = -60.0  # dBFS at the left end of the level meter
 
 
 def percent(probability: float) -> str:
-    """0.978 -> '98 %'; never '100 %' or '0 %', which nothing is."""
+    """0.978 -> '98 %', with no-break spaces, as HTML; never '100 %' or '0 %', which nothing is."""
     if probability > 0.99:
-        return "> 99 %"
-    return "< 1 %" if probability < 0.01 else f"{probability * 100:.0f} %"
+        return "&gt;\u00a099\u00a0%"
+    return "&lt;\u00a01\u00a0%" if probability < 0.01 else f"{probability * 100:.0f}\u00a0%"
 
 
 def shown(decision: Decision) -> str:
@@ -68,8 +68,8 @@ def _card(which: str, current: Answer, colours: Mapping[str, str]) -> str:
         f'<div class="card-aside">{texts.UNKNOWN_NOTE}</div>' if which == "both" and decision.name == UNKNOWN else ""
     )
     inner = (
-        f'<div class="card-name">{name}</div><div class="card-line"><b>{percent(decision.probability)}</b> {following}</div>'
-        f"{aside}"
+        f'<div class="card-name">{name}</div><div class="card-line"><b>{percent(decision.probability)}</b> {following}'
+        f"</div>{aside}"
     )
     kind = "person" if decision.is_person else "unknown"
     return _shell(which, kind, colour_of(decision.name, colours), inner, decision.probability)

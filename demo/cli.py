@@ -30,7 +30,7 @@ def main(argv: list[str] | None = None) -> int:
         if hasattr(stream, "reconfigure"):  # names are in any script, whatever the system's encoding
             stream.reconfigure(encoding=None if stream.isatty() else "utf-8", errors="backslashreplace")
     try:
-        options = parser().parse_args(argv)
+        options = parser().parse_args(argv, argparse.Namespace(home=None))
         _run(options)
         sys.stdout.flush()
     except SpeakerError as error:
@@ -67,7 +67,7 @@ def parser() -> argparse.ArgumentParser:
     top.add_argument("--host", default="127.0.0.1", help="address the app listens on (%(default)s)")
     top.add_argument("--port", type=_port, default=PORT, help="its port, the next free one when taken (%(default)s)")
     top.add_argument("--no-browser", action="store_true", help="do not open a browser window")
-    top.set_defaults(command="app", home=None)
+    top.set_defaults(command="app")
     commands = top.add_subparsers(metavar="COMMAND", title="commands")
 
     command = commands.add_parser("enrol", help="learn a voice from 30 s of speech", parents=[home, part, device])

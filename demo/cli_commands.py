@@ -18,7 +18,7 @@ from core.sources.microphone import devices as input_devices
 from core.speakers import SpeakerStore
 from core.timeline import Answer, Timeline
 from demo import cli_live
-from demo.cli_source import MIC, Progress, counted, kind, opened, speech_counted, stop_by_interrupt
+from demo.cli_source import MIC, Progress, counted, kind, opened, speech_counted, stop_by_interrupt, until
 from demo.cli_text import AnswerLines, inputs, people, talk_time
 
 LISTEN_LIMIT_SECONDS = 180.0  # s after which an enrolment by microphone stops waiting for speech
@@ -49,20 +49,24 @@ def enrol(options: Namespace) -> None:
 def identify(options: Namespace) -> None:
     """identify SOURCE: lines as they are made and talk time, or the whole timeline as JSON, CSV or RTTM."""
     recognizer = Recognizer(options.home)
-    _note_people(recognizer)
     progress, answers = Progress(), []
     line = AnswerLines(recognizer.heads().names)
     listening = options.source == MIC
     with ExitStack() as stack:
         stack.callback(progress.clear)
-        where = {"start": options.start, "end": options.end, "device": options.device, "tell": progress}
-        if listening:
-            where["stopped"] = stack.enter_context(stop_by_interrupt())
-        sound = stack.enter_context(opened(options.source, **where))
+        where = {"start": options.start, "end": options.end, "device": options.device}
+        sound = stack.enter_context(opened(options.source, tell=progress, **where))
+        stopped = stack.enter_context(stop_by_interrupt())
         progress.clear()
-        quiet = not options.form and sys.stdout.isatty()  # the lines themselves show how far it is
-        blocks = sound.blocks if quiet else counted(sound.blocks, progress)
+        blocks = until(stopped, sound.blocks) if listening else sound.blocks
+        if options.form or not sys.stdout.isatty():  # else the lines themselves show how far it is
+            blocks = counted(blocks, progress)
         for answer in _answers(recognizer, blocks, at_once=listening):
+            if stopped() and not listening:
+                raise KeyboardInterrupt
+            if not answers:
+                progress.clear()
+                _note_people(recognizer)  # now that the source has turned out to be good
             span = Segment(answer.segment.start + sound.start, answer.segment.end + sound.start)
             answers.append(replace(answer, segment=span))
             if not options.form:
@@ -76,8 +80,7 @@ def identify(options: Namespace) -> None:
 def live(options: Namespace) -> None:
     """live: see `demo.cli_live`."""
     recognizer = Recognizer(options.home)
-    _note_people(recognizer)
-    cli_live.live(recognizer, device=options.device, seconds=options.seconds)
+    cli_live.live(recognizer, device=options.device, seconds=options.seconds, begun=lambda: _note_people(recognizer))
 
 
 def list_speakers(options: Namespace) -> None:
@@ -134,8 +137,11 @@ def _enrolment_sound(options: Namespace, progress: Progress) -> Iterator[Audio]:
         def tell(done: float, place: str = place, hint: str = hint) -> None:
             progress(f"{place}{done:.0f} s of speech{hint}")
 
-        with opened(source, start=options.start, end=end, device=options.device, tell=progress) as sound:
-            yield from speech_counted(sound.blocks, most, tell)
+        source = opened(source, start=options.start, end=end, device=options.device, tell=progress)
+        with source as sound, stop_by_interrupt() as stopped:
+            yield from speech_counted(until(stopped, sound.blocks), most, tell)
+            if stopped():
+                raise KeyboardInterrupt
 
 
 def _answers(recognizer: Recognizer, blocks: Iterator[Audio], *, at_once: bool) -> Iterator[Answer]:
@@ -175,7 +181,7 @@ def _ask(question: str, option: str, refusal: str) -> None:
 
 
 def _note_people(recognizer: Recognizer) -> None:
-    """What keeps people from being named: nobody enrolled, or enrolled with other weights."""
+    """What keeps people from being named: a damaged store, nobody enrolled, or enrolled with other weights."""
     _note(recognizer.store.notice)
     old = [profile.name for profile in recognizer.store.outdated(recognizer.model_id)]
     if old:

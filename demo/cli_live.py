@@ -12,7 +12,7 @@ from core.heads import ANSWERS, NOT_ENOUGH_SPEECH
 from core.recognizer import Recognizer
 from core.segments import MIN_REST_SECONDS, clock
 from core.timeline import Answer, Timeline
-from demo.cli_source import MIC, opened, stop_by_interrupt
+from demo.cli_source import MIC, opened, stop_by_interrupt, until
 from demo.cli_text import LABELS, AnswerLines, padded, talk_time, width
 
 BLOCKS_A_SECOND = 2  # the microphone gives 0.5 s at a time
@@ -20,25 +20,40 @@ BAR = 20  # characters of a full bar
 STYLES = {True: "bold green", False: "yellow"}  # somebody enrolled was named, or not
 
 
-def live(recognizer: Recognizer, *, device: str | None = None, seconds: float | None = None) -> Timeline:
-    """Listen until Ctrl-C, or for `seconds`; prints as it goes. Returns what was closed. Raises `MicrophoneError`."""
+def live(
+    recognizer: Recognizer,
+    *,
+    device: str | None = None,
+    seconds: float | None = None,
+    begun: Callable[[], None] = lambda: None,
+) -> Timeline:
+    """Listen until Ctrl-C, or for `seconds`; prints as it goes. Returns what was closed. Raises `MicrophoneError`.
+
+    `begun` is called when the microphone is open.
+    """
     closed: list[Answer] = []
     line = AnswerLines(recognizer.heads().names)
-    with stop_by_interrupt() as stopped, opened(MIC, end=seconds, device=device, stopped=stopped) as sound:
+    with opened(MIC, end=seconds, device=device) as sound, stop_by_interrupt() as stopped:
+        begun()
         with screen() as show:
-            for answer, last in judged(recognizer, sound.blocks):
+            for answer, last in judged(recognizer, until(stopped, sound.blocks)):
                 if last:
                     closed.append(answer)
                     show(answer, line(answer))
                 else:
                     show(answer, None)
+        if not closed:
+            raise KeyboardInterrupt  # stopped before anything was heard
         timeline = Timeline(MIC, recognizer.model_id, tuple(closed))
         print("\n".join(talk_time(timeline)), flush=True)
     return timeline
 
 
 def judged(recognizer: Recognizer, blocks: Iterator[Audio]) -> Iterator[tuple[Answer, bool]]:
-    """Once a second the answer to the last 5 s, and whether it closes a segment. A rest of 2.5 s closes one too."""
+    """Once a second the answer to the last 5 s, and whether it closes a segment.
+
+    A rest of 2.5 s becomes a segment too, and so does whatever there is of a first one.
+    """
     blocks, recent, heard, open_seconds = iter(blocks), Audio(()), 0.0, 0.0
     while second := list(islice(blocks, BLOCKS_A_SECOND)):
         new = concatenate(second)
@@ -48,7 +63,7 @@ def judged(recognizer: Recognizer, blocks: Iterator[Audio]) -> Iterator[tuple[An
         yield recognizer.judge(recent, at=heard - recent.duration), full
         if full:
             open_seconds = 0.0
-    if open_seconds >= MIN_REST_SECONDS:
+    if open_seconds >= MIN_REST_SECONDS or 0 < heard == open_seconds:
         rest = recent.between(recent.duration - open_seconds, recent.duration)
         yield recognizer.judge(rest, at=heard - open_seconds), True
 

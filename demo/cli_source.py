@@ -55,12 +55,11 @@ def opened(
     end: float | None = None,
     device: str | None = None,
     tell: Callable[[str], None] = lambda text: None,
-    stopped: Callable[[], bool] = lambda: False,
 ) -> Iterator[Sound]:
     """`source` from `start` to `end` seconds; a download is gone and a microphone closed when the `with` ends.
 
-    `device`: which microphone. `tell`: gets progress of a download. `stopped`: ends the blocks of a microphone without
-    an error. Raises `SourceError`; reading the blocks raises what `core.audio.stream` and `Microphone` raise.
+    `device`: which microphone. `tell`: gets progress of a download. Raises `SourceError`; reading the blocks raises
+    what `core.audio.stream` and `Microphone` raise.
     """
     file.check_range(start, end)
     if source == MIC:
@@ -69,7 +68,7 @@ def opened(
         from core.sources.microphone import Microphone
 
         with Microphone(device) as microphone:
-            yield Sound(MIC, 0.0, _listened(microphone, end, stopped))
+            yield Sound(MIC, 0.0, _listened(microphone, end))
             _tell_losses(microphone)
     elif kind(source) == "link":
         from core.sources.youtube import fetch
@@ -101,6 +100,14 @@ def speech_counted(blocks: Iterable[Audio], most: float, tell: Callable[[float],
                 return
 
 
+def until(stopped: Callable[[], bool], blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """`blocks` until `stopped()` turns true."""
+    for block in blocks:
+        yield block
+        if stopped():
+            return
+
+
 def counted(blocks: Iterable[Audio], tell: Callable[[str], None]) -> Iterator[Audio]:
     """`blocks`, while `tell` hears how far they are."""
     done = 0.0
@@ -112,7 +119,10 @@ def counted(blocks: Iterable[Audio], tell: Callable[[str], None]) -> Iterator[Au
 
 @contextmanager
 def stop_by_interrupt() -> Iterator[Callable[[], bool]]:
-    """While open, the first Ctrl-C only makes the function it gives return True; the second interrupts as usual."""
+    """While open, the first Ctrl-C only makes the function it gives return True; the second interrupts as usual.
+
+    Also for files: an exception raised while libsndfile calls back into Python would be lost, and Ctrl-C with it.
+    """
     asked = threading.Event()
 
     def ask(*_) -> None:
@@ -130,12 +140,12 @@ def stop_by_interrupt() -> Iterator[Callable[[], bool]]:
         signal.signal(signal.SIGINT, before)
 
 
-def _listened(microphone, seconds: float | None, stopped: Callable[[], bool]) -> Iterator[Audio]:
+def _listened(microphone, seconds: float | None) -> Iterator[Audio]:
     left = None if seconds is None else round(seconds * SAMPLE_RATE)
     for block in microphone.blocks(LISTEN_SECONDS):
         yield block if left is None else Audio(block.samples[:left])
         left = None if left is None else left - len(block)
-        if stopped() or (left is not None and left <= 0):
+        if left is not None and left <= 0:
             return
 
 

@@ -22,11 +22,16 @@ def clip(name: str) -> Path:
     return SAMPLES / f"{name}.opus"
 
 
+def missing_examples(recognizer: Recognizer) -> list[str]:
+    """Those of `PEOPLE` who are not enrolled."""
+    known = {name_key(profile.name) for profile in recognizer.store.profiles()}
+    return [name for name in PEOPLE if name_key(name) not in known]
+
+
 def enrol_examples(recognizer: Recognizer) -> Iterator[str]:
     """Enrol those of `PEOPLE` who are not there yet; yields progress and at last what came of it, as HTML."""
     try:
-        known = {name_key(profile.name) for profile in recognizer.store.profiles()}
-        missing = [name for name in PEOPLE if name_key(name) not in known]
+        missing = missing_examples(recognizer)
         for index, name in enumerate(missing):
             text = texts.EXAMPLES_LEARNING.format(name=name, number=index + 1, count=len(missing))
             yield progress(text, index / len(missing))

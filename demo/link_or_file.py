@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import tempfile
 from collections.abc import Iterator
 from functools import partial
@@ -55,10 +56,9 @@ def results(job: Job, names: dict[str, str]) -> str:
     if not job.answers:
         return f'<div class="results-empty">{texts.RESULTS_EMPTY}</div>'
     answers = job.answers[:]
-    title = f'<h3>{escape(job.title)}</h3>'
     lanes = timeline_view.lanes(answers, names, start=0.0, end=answers[-1].segment.end)
     return (
-        f'<div class="results">{title}<section class="timeline">{lanes}</section>'
+        f'<div class="results"><section class="timeline"><h3>{escape(job.title)}</h3>{lanes}</section>'
         f"{timeline_view.talk_time(answers, names)}{timeline_view.table(answers, names)}</div>"
     )
 
@@ -127,29 +127,37 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 label=texts.PLAYER, type="filepath", interactive=False, visible=False, elem_id="file-player", buttons=[]
             )
             shown = gr.HTML(results(Job(), {}), elem_id="file-results")
-            with gr.Row(visible=False, elem_classes="pair") as saving:
-                saves = [
-                    gr.DownloadButton(form.upper(), size="sm", min_width=80, elem_id=f"save-{form}") for form in FORMATS
-                ]
+            with gr.Column(visible=False) as saving:
+                gr.HTML(f"<h3>{texts.DOWNLOADS}</h3>")
+                with gr.Row(elem_classes="pair"):
+                    saves = [
+                        gr.DownloadButton(form.upper(), size="sm", min_width=80, elem_id=f"save-{form}")
+                        for form in FORMATS
+                    ]
 
     outputs = [status, shown, player, cancel, run, saving, *saves]
-    resting = (gr.Button(interactive=False), gr.Button(interactive=True))
-    busy = (gr.Button(interactive=True), gr.Button(interactive=False))
+    resting = (gr.update(interactive=False), gr.update(interactive=True))  # Cancel, Run
+    busy = (gr.update(interactive=True), gr.update(interactive=False))
 
     def go(current: Job, work: Work) -> Iterator[tuple]:
         keep = [gr.skip() for _ in FORMATS]
-        yield progress(texts.LOOKING_UP, None), results(Job(), {}), gr.Audio(value=None, visible=False), *busy, gr.Row(
-            visible=False
-        ), *keep
+        yield (
+            progress(texts.LOOKING_UP, None),
+            results(Job(), {}),
+            gr.update(value=None, visible=False),
+            *busy,
+            gr.update(visible=False),
+            *keep,
+        )
         playing = None
         try:
             for said, html, path in listen(recognizer, current, work):
-                player_now = gr.skip() if path == playing else gr.Audio(value=path, visible=True)
+                player_now = gr.skip() if path == playing else gr.update(value=path, visible=True)
                 playing = path
                 yield said, html, player_now, *busy, gr.skip(), *keep
             files = exports(current, private_folder()) if current.answers else {}
-            links = [gr.DownloadButton(value=files[form]) for form in FORMATS] if files else keep
-            yield gr.skip(), gr.skip(), gr.skip(), *resting, gr.Row(visible=bool(files)), *links
+            links = [gr.update(value=files[form]) for form in FORMATS] if files else keep
+            yield gr.skip(), gr.skip(), gr.skip(), *resting, gr.update(visible=bool(files)), *links
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield trouble(error), gr.skip(), gr.skip(), *resting, gr.skip(), *keep
 
@@ -162,7 +170,9 @@ def build_tab(recognizer: Recognizer) -> Tab:
         yield from go(current, work)
 
     def example(name: str, current: Job) -> Iterator[tuple]:
-        yield from go(current, Work(path=str(clip(name))))
+        played = private_folder() / clip(name).name  # the browser may fetch files from there only
+        shutil.copyfile(clip(name), played)
+        yield from go(current, Work(path=str(played)))
 
     limits = {"concurrency_id": "jobs", "concurrency_limit": JOBS}
     run.click(asked, [job, upload, link, start, end], outputs, **limits, **private)

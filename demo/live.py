@@ -62,7 +62,7 @@ def hear_slice(recognizer: Recognizer, path: str | None, ear: LiveEar) -> tuple[
             try:
                 samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
             except soundfile.LibsndfileError as error:
-                raise MicrophoneError(f"the browser sent sound that cannot be read ({error}): reload the page") from error
+                raise MicrophoneError(f"the browser sent unreadable sound ({error}): reload the page") from error
             finally:
                 Path(path).unlink(missing_ok=True)  # nothing of a voice stays on the disk
             ear.hear(samples, rate)
@@ -142,9 +142,10 @@ def build_tab(recognizer: Recognizer) -> Tab:
                     start = gr.Button(texts.START, variant="primary", elem_id="live-start")
                     stop = gr.Button(texts.STOP, elem_id="live-stop")
                 again = gr.Button(texts.FIND_DEVICES, size="sm", elem_id="live-devices")
-            gr.HTML(f'<p class="quiet">{texts.LIVE_HINT}</p><p class="quiet">{texts.NO_LOCK}</p>')
+            gr.HTML(f'<p class="quiet">{texts.LIVE_HINT}</p>')
         with gr.Column(scale=3, min_width=320):
             screen = gr.HTML(view(Moment(), {}), elem_id="live-screen")
+            gr.HTML(f'<p class="quiet">{texts.NO_LOCK}</p>')
     timer = gr.Timer(SLICE_SECONDS, active=False)
 
     microphone.start_recording(partial(begun, recognizer), ear, [screen, said], **private)

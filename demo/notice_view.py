@@ -15,7 +15,8 @@ def notice(text: str, kind: str = "info") -> str:
     """One sentence in a box; '' for no text. `kind`: 'error', 'info' or 'good'."""
     if not text:
         return ""
-    sentence = text[0].upper() + text[1:]
+    first = text.split()[0]
+    sentence = text[0].upper() + text[1:] if first.rstrip(",:;").isalpha() else text  # not a file or a host
     sentence += "" if sentence[-1] in ".?!" else "."
     role = "alert" if kind == "error" else "status"
     return f'<div class="notice notice-{kind}" role="{role}">{escape(sentence)}</div>'

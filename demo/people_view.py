@@ -31,16 +31,14 @@ def _flag(profile: Profile, outdated: Collection[str]) -> str:
     return f'<small class="flag">{texts.OUTDATED}</small>' if profile.name in outdated else ""
 
 
-def gathered(qualities: Sequence[Quality]) -> str:
-    """Seconds of speech toward 30, one light per segment, and each kind of trouble once with what to do."""
-    speech = sum(one.speech for one in qualities)
+def gathered(speech: float, qualities: Sequence[Quality]) -> str:
+    """Seconds of `speech` toward 30, one light per whole segment, and each trouble once with what to do."""
     if speech >= ENROL_SECONDS:
         text = texts.SPEECH_ENOUGH.format(speech=speech)
     else:
         text = (texts.SPEECH_JUST if speech >= MIN_ENROL_SECONDS else texts.SPEECH_SO_FAR).format(speech=speech)
-    whole = [one for one in qualities if one.enough]
-    lights = "".join(_light(number, whole) for number in range(1, max(LIGHTS, len(whole)) + 1))
-    problems = dict.fromkeys(_general(problem) for one in whole for problem in one.problems())
+    lights = "".join(_light(number, qualities) for number in range(1, max(LIGHTS, len(qualities)) + 1))
+    problems = dict.fromkeys(_sentence(problem) for one in qualities for problem in one.problems())
     warnings = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
     return (
         f'<div class="gathered"><div class="progress-text"><span>{text}</span></div><div class="progress-track"><i '
@@ -59,5 +57,5 @@ def _light(number: int, qualities: Sequence[Quality]) -> str:
     return f'<span class="light is-{state}" title="{title}: {says}">{mark}</span>'
 
 
-def _general(problem: str) -> str:
+def _sentence(problem: str) -> str:
     return problem[0].upper() + problem[1:] + "."

@@ -5,10 +5,10 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 
-from core.audio import Audio, concatenate, stream
+from core.audio import SEGMENT_SECONDS, Audio, concatenate, stream
 from core.errors import Cancelled, EnrolmentRefused
 from core.recognizer import ENROL_SECONDS, MAX_ENROL_SECONDS
-from core.segments import Quality, quality, speech_segments
+from core.segments import Quality, condense_long, quality
 from core.sources import youtube
 from core.sources.microphone import Microphone
 from demo import texts
@@ -31,20 +31,19 @@ class Take:
         """End the recording or the download that is going on."""
         self._stop.set()
 
-    def record(self, device: str | None) -> Iterator[list[Quality]]:
-        """Record from this computer until 30 s of speech, `stop` or two minutes; yields the qualities so far."""
+    def record(self, device: str | None) -> Iterator[tuple[float, list[Quality]]]:
+        """Record from this computer until 30 s of speech, `stop` or two minutes; yields what there is so far."""
         self._stop, self.sound = threading.Event(), None
         parts: list[Audio] = []
-        yield []
+        yield 0.0, []
         with Microphone(device) as microphone:
             try:
                 for block in microphone.blocks(BLOCK_SECONDS, cancelled=self._stop.is_set):
                     parts.append(block)
                     self.sound = concatenate(parts)
-                    found = qualities([self.sound])
-                    yield found
-                    enough = sum(one.speech for one in found) >= ENROL_SECONDS + 2.0
-                    if enough or self.sound.duration >= MAX_RECORD_SECONDS:
+                    speech, found = speech_in([self.sound])
+                    yield speech, found
+                    if speech >= ENROL_SECONDS or self.sound.duration >= MAX_RECORD_SECONDS:
                         return
             except Cancelled:
                 return  # stopped: what was recorded is used
@@ -60,15 +59,20 @@ class Take:
             yield from download.blocks()
 
 
-def qualities(blocks: Iterable[Audio]) -> list[Quality]:
-    """Quality of each 5 s of speech in `blocks` (two minutes of speech at most); the last one may be shorter."""
-    found, total = [], 0.0
-    for span, piece in speech_segments(blocks):
-        found.append(quality(piece))
-        total += span.duration
+def speech_in(blocks: Iterable[Audio]) -> tuple[float, list[Quality]]:
+    """Seconds of speech in `blocks` as an enrolment counts them (two minutes at most), and the quality of each whole
+    segment of it; segments with too little speech are left out."""
+    parts, total = [], 0.0
+    for part in condense_long(blocks):
+        parts.append(part)
+        total += part.duration
         if total >= MAX_ENROL_SECONDS:
             break
-    return found
+    speech = concatenate(parts)
+    whole = int(speech.duration / SEGMENT_SECONDS)
+    pieces = (speech.between(index * SEGMENT_SECONDS, (index + 1) * SEGMENT_SECONDS) for index in range(whole))
+    found = [judged for judged in map(quality, pieces) if judged.enough]
+    return speech.duration - SEGMENT_SECONDS * (whole - len(found)), found
 
 
 def of_file(path: str | None) -> Iterator[Audio]:

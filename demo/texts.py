@@ -1,7 +1,7 @@
 """Every sentence of the app, in plain English, in one place."""
 
 TITLE = "Who is speaking?"
-SUBTITLE = "Two small networks listen side by side, one to a picture of the sound and one to numbers about it."
+SUBTITLE = "Two small networks listen side by side: one looks at the sound, one measures it."
 PRIVACY = "Voices stay on this computer: nothing is sent anywhere, and recordings are not kept."
 NO_LOCK = "A replayed or imitated voice can pass: this is no lock."
 
@@ -15,8 +15,8 @@ ANN = "ANN"
 ANSWER_TITLES = {"both": BOTH, "cnn": CNN, "ann": ANN}
 ANSWER_NOTES = {
     "both": "the two answers fused",
-    "cnn": "looks at the spectrogram image",
-    "ann": "reads the spectral features",
+    "cnn": "sees the spectrogram",
+    "ann": "reads spectral features",
 }
 UNKNOWN_NOTE = "Not one of the people enrolled"
 NOT_ENOUGH = "Not enough speech"
@@ -95,13 +95,15 @@ DOWNLOADS = "Take it with you"
 
 WHO_IS_ENROLLED = "Who is enrolled"
 ENROL_TITLE = "Introduce somebody"
-ENROL_TEXT = "Half a minute of speech, in a quiet place, as the person usually speaks. Reading aloud is fine:"
+ENROL_TEXT = "Half a minute of speech, in a quiet place, as the person usually speaks."
+READ_ALOUD = "Talk about anything, or read this aloud:"
 PASSAGE = (
-    "My grandmother kept a garden behind the old station. In spring she counted the tulips, in summer she sold beans "
-    "and strawberries from a blue cart, and in autumn the whole street came to press apples. She knew the name of every "
-    "bird, though she mixed up the names of her neighbours. On rainy days we sat under the tin roof, listened to the "
-    "drops, and guessed which train would be late. She was usually right. When I hear rain today, I still look at the "
-    "clock, think of the evening train to the coast, and wonder who is pressing the apples now."
+    "My grandmother kept a garden behind the old station. In spring she counted the tulips, in summer she sold "
+    "beans and strawberries from a blue cart, and in autumn the whole street came to press apples. She knew the "
+    "name of every bird, though she mixed up the names of her neighbours. On rainy days we sat under the tin "
+    "roof, listened to the drops, and guessed which train would be late. She was usually right. When I hear rain "
+    "today, I still look at the clock, think of the evening train to the coast, and wonder who is pressing the "
+    "apples now."
 )
 NAME = "Name"
 NAME_HOLDER = "for example Amina"
@@ -115,8 +117,8 @@ RECORD = "Record"
 RECORDING = "Recording: keep speaking"
 ENROL = "Enrol"
 ENROLLING = "Learning the voice of {name}"
-ENROLLED = "{name} is enrolled with {segments} segments from {speech:.0f} s of speech. Open Live and speak."
-SESSION_ADDED = "{name} has another session now: {speech:.0f} s of speech were added."
+ENROLLED = "{name} is enrolled with {segments} segments of 5 s. Open Live and speak."
+SESSION_ADDED = "{name} has another session now, with {segments} segments of 5 s."
 NO_SOUND = "there is no recording yet: record, or choose a file, and press Enrol again"
 NO_NAME = "the name is missing: type whose voice this is"
 NO_CONSENT = "consent is missing: tick the box when the person agrees that their voice is kept on this computer"

@@ -1,4 +1,4 @@
-"""The timeline: three lanes of turns, one colour and label per person, grey Unknown, hatched silence; table, talk time."""
+"""The timeline: three lanes of turns, a colour and label per person, grey Unknown, hatched silence; talk time."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def _turn(turn: Turn, colours: Mapping[str, str], start: float, length: float) -
     label = "" if silent or width < LABEL_FRACTION else escape(name)
     return (
         f'<div class="turn is-{kind}" style="left:{left:.3%};width:{width:.3%};--who:{colour};--ink:{ink_on(colour)}" '
-        f'title="{escape(f"{turn.segment} {name}{chance}", quote=True)}">{label}</div>'
+        f'title="{turn.segment} {escape(name, quote=True)}{chance}">{label}</div>'
     )
 
 

@@ -13,8 +13,10 @@ import hashlib
 import json
 import os
 import sys
+from contextlib import suppress
 from dataclasses import asdict
 from datetime import UTC, datetime
+from itertools import zip_longest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -22,16 +24,18 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the o
 
 import numpy as np
 
+from core.audio import SEGMENT_SECONDS, Audio, concatenate, stream
 from core.augment import WaveformAugmenter
 from core.calibration import NEUTRAL, Voice, calibrate, expected_calibration_error, simulate
 from core.dataset.build import EXTENSIONS, Recording, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
 from core.errors import AudioError, DatasetError, SpeakerError
 from core.heads import probabilities
-from core.segments import prepare, speech_segments
+from core.segments import condense_long, prepare
 from core.spectral import COLUMNS
 from core.training import load_features, load_images, restore
 
+MIN_SPEECH = 10.0  # s of speech a held-out voice needs to take part in the calibration
 TOLERANCE = 1e-4  # largest difference allowed between Keras and ONNX
 
 
@@ -42,7 +46,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR", help="DIR/<speaker>/...")
     parser.add_argument("--noise", type=Path, metavar="DIR", help="noise and music: nobody, and trouble for the tests")
-    parser.add_argument("--cohort", type=int, default=600, help="training voices in the cohort (default 600)")
+    parser.add_argument("--cohort", type=int, default=700, help="training voices in the cohort (default 700)")
     parser.add_argument("--output", type=Path, default=PRETRAINED)
     parser.add_argument("--seed", type=int, default=0)
     return parser
@@ -80,13 +84,14 @@ def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarr
 
 
 def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
-    """One segment each of `--cohort` training voices, and of the noises."""
+    """One segment each of `--cohort` training voices, the corpora taking turns, and of the noises."""
     chance = np.random.default_rng(args.seed)
     images, features = load_images(args.dataset, "train"), load_features(args.dataset, "train")
-    chosen = [
-        chance.choice(np.flatnonzero(images.speakers == speaker))
-        for speaker in chance.permutation(len(images.names))[: args.cohort]
-    ]
+    corpora: dict[str, list[int]] = {}
+    for speaker in chance.permutation(len(images.names)):
+        corpora.setdefault(images.names[speaker].split("-")[0], []).append(speaker)
+    turns = [one for turn in zip_longest(*corpora.values()) for one in turn if one is not None]
+    chosen = [chance.choice(np.flatnonzero(images.speakers == speaker)) for speaker in turns[: args.cohort]]
     parts = [Embeddings(embedder.embed_images(images.values[chosen]), embedder.embed_rows(features.values[chosen]))]
     if args.noise:
         files = sorted(path for path in args.noise.rglob("*") if path.suffix.lower() in EXTENSIONS)[::5]
@@ -95,36 +100,42 @@ def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
 
 
 def held_out_voices(args: argparse.Namespace, embedder: Embedder) -> list[Voice]:
-    """The validation speakers with at least 4 segments: the first half (6 at most) enrol, the others test, clean and
-    through a simulated microphone."""
+    """The validation speakers with at least `MIN_SPEECH` s: the first half of their speech (30 s at most) enrols, the
+    other half (40 s at most) tests, clean and through a simulated microphone."""
     names = set(load_features(args.dataset, "validation").names)
     augmenter = WaveformAugmenter.shared(args.noise)
     chance = np.random.default_rng(args.seed)
     voices = []
     for name, recordings in find_speakers(args.recordings).items():
-        clips = [clip for recording in recordings for clip in _clips(recording)] if name in names else []
-        if len(clips) >= 4:
-            half = min(6, len(clips) // 2)
-            tests = clips[half : half + 8]
-            voices.append(
-                Voice(embedder.embed(clips[:half]), embedder.embed(tests + [augmenter(clip, chance) for clip in tests]))
-            )
+        speech = _speech(recordings) if name in names else None
+        if speech is not None and speech.duration >= MIN_SPEECH:
+            half = speech.duration / 2
+            enrol = _clips(speech.between(0.0, min(half, 30.0)), step=2.5)
+            tests = _clips(speech.between(half, min(speech.duration, half + 40.0)), step=5.0)
+            if enrol and tests:
+                heard = tests + [augmenter(clip, chance) for clip in tests]
+                voices.append(Voice(embedder.embed(enrol), embedder.embed(heard), name.split("-")[0]))
     if len(voices) < 10:
         raise DatasetError(
-            f"only {len(voices)} held-out speakers with 20 s of speech, 10 are needed: make the dataset with "
-            "--split speaker and a larger --validation"
+            f"only {len(voices)} held-out speakers with {MIN_SPEECH:g} s of speech, 10 are needed: make the dataset "
+            "with --split speaker and a larger --validation"
         )
     return voices
 
 
-def _clips(recording: Recording) -> list[np.ndarray]:
-    from core.audio import stream
+def _speech(recordings: tuple[Recording, ...]) -> Audio:
+    parts = []
+    for recording in recordings:
+        with suppress(AudioError):
+            parts += condense_long(stream(recording.path))
+    return concatenate(parts)
 
-    try:
-        segments = [prepare(audio) for span, audio in speech_segments(stream(recording.path)) if span.duration >= 4.9]
-    except AudioError:
-        return []
-    return [samples for samples in segments if samples is not None]
+
+def _clips(speech: Audio, *, step: float) -> list[np.ndarray]:
+    """5 s every `step` s; one shorter one where that is all there is."""
+    starts = np.arange(0.0, max(0.0, speech.duration - SEGMENT_SECONDS) + 1e-6, step)
+    made = [prepare(speech.between(start, start + SEGMENT_SECONDS)) for start in starts]
+    return [samples for samples in made if samples is not None]
 
 
 def write_description(args: argparse.Namespace, recipes: dict, calibration: dict, report: dict) -> str:
@@ -164,7 +175,7 @@ def main(argv: list[str] | None = None) -> int:
     trials = simulate(held_out_voices(args, embedder), cohort, seed=args.seed)
     calibration = calibrate(trials)
     report = {"tests": len(trials.truth)}
-    for answer, log_odds in calibration.log_odds(trials.scores).items():
+    for answer, log_odds in calibration.log_odds(trials.scores, trials.closeness).items():
         chances = probabilities(log_odds)
         truth = np.where(trials.truth < 0, chances.shape[1] - 1, trials.truth)
         correct = chances.argmax(axis=1) == truth

@@ -114,6 +114,8 @@ def main(argv: list[str] | None = None) -> int:
 
     from core.networks import ARCHITECTURES, AngularMarginLoss, with_margin_head
 
+    if args.architecture not in ARCHITECTURES:
+        raise SpeakerError(f"--architecture {args.architecture} is none of {', '.join(ARCHITECTURES)}")
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
     body = ARCHITECTURES[args.architecture]()

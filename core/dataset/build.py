@@ -13,14 +13,14 @@ import json
 import os
 import random
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, decode, stream
-from core.dataset.manifest import COLUMNS, Row, safe_name, write_rows
+from core.dataset.manifest import COLUMNS, SPLITS, Row, safe_name, write_rows
 from core.errors import AudioError, DatasetError
 from core.segments import fit, normalise, prepare, speech_segments
 from core.spectrogram import spectrogram_image, write_png
@@ -64,12 +64,20 @@ def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:
         for folder in sorted(path for path in root.iterdir() if path.is_dir()):
             files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
             if files:
-                name = safe_name(f"{root.name}-{folder.name}" if len(roots) > 1 else folder.name)
+                name = _unique(safe_name(f"{root.name}-{folder.name}" if len(roots) > 1 else folder.name), found)
                 found[name] = tuple(Recording(file, _session(file, folder)) for file in files)
     if not found:
         shown = ", ".join(str(root) for root in roots)
         raise DatasetError(f"no audio files under {shown}; expected <speaker>/<recordings> in WAV, FLAC, Opus, MP3 ...")
     return found
+
+
+def _unique(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it where another name was made safe to the same letters."""
+    made, number = name, 2
+    while made in taken:
+        made, number = f"{name}-{number}", number + 1
+    return made
 
 
 def _session(file: Path, folder: Path) -> str:
@@ -88,13 +96,14 @@ def plan(
 ) -> list[Task]:
     """Tasks with the split decided: `segment` (the original's), `session` (whole recordings), `speaker` (whole people).
 
-    With `session`, a speaker of one recording goes to training whole.
+    With `session`, a speaker of one recording goes to training whole. What is drawn for a speaker depends on the seed
+    and the speaker's name, so that another speaker more or less changes nothing for the rest.
     """
-    chance = random.Random(seed)
     names = sorted(speakers)
-    held = set(chance.sample(names, round(validation * len(names)))) if split == "speaker" else set()
+    held = set(random.Random(seed).sample(names, round(validation * len(names)))) if split == "speaker" else set()
     tasks = []
     for name in names:
+        chance = random.Random(f"{seed} {name}")
         sessions = sorted({recording.session for recording in speakers[name]})
         apart: set[str] = set(sessions) if name in held else set()
         if split == "session" and len(sessions) > 1:
@@ -105,21 +114,30 @@ def plan(
 
 
 def build_speaker(task: Task, folder: Path) -> str:
-    """Make one speaker's images and rows; returns what was skipped and why, one line each, or ''."""
+    """Make one speaker's images and rows; returns what was skipped and why, one line each, or ''.
+
+    What is there already and was made of the same recordings with the same settings is not made again.
+    """
     done = folder / "parts" / f"{task.speaker}.json"
+    made_of = _fingerprint(task)
     if done.is_file():
-        return ""
+        part = json.loads(done.read_text())
+        if part.get("made_of", made_of) == made_of:
+            return "\n".join(part["skipped"])
+        _forget(task.speaker, folder)
     if shutil.disk_usage(folder).free < MIN_FREE_BYTES:
         raise DatasetError(f"less than {MIN_FREE_BYTES // 10**6} MB free in {folder}: free some and run again")
     from core.spectral import feature_row
 
     chance = random.Random(task.seed)
-    rows, features, clips, skipped = [], [], [], []
+    rows, features, clips, skipped, prefixes = [], [], [], [], set()
     for recording in task.recordings:
+        prefix = _unique(f"{safe_name(recording.session)}_{safe_name(recording.path.stem)}", prefixes)
+        prefixes.add(prefix)
         for start, samples in _prepared(recording, skipped):
             apart = recording.session in task.validation_sessions or chance.random() < task.validation_share
             split = "validation" if apart else "train"
-            name = f"{safe_name(recording.session)}_{safe_name(recording.path.stem)}_{round(start * 1000):08d}"
+            name = f"{prefix}_{round(start * 1000):08d}"
             target = folder / "spectrograms" / split / task.speaker / f"{name}.png"
             content = io.BytesIO()
             write_png(spectrogram_image(samples), content)
@@ -129,8 +147,8 @@ def build_speaker(task: Task, folder: Path) -> str:
                     id=f"{task.speaker}/{name}",
                     path=str(target.relative_to(folder)),
                     speaker=task.speaker,
-                    session=recording.session,
-                    recording=recording.path.name,
+                    session=_as_text(recording.session),
+                    recording=_as_text(recording.path.name),
                     language=recording.language,
                     start=round(start, 3),
                     split=split,
@@ -142,9 +160,30 @@ def build_speaker(task: Task, folder: Path) -> str:
             clips.append(samples)
     if task.copies and clips:
         _augmented(task, folder, clips, [row.split for row in rows])
-    result = {"rows": [asdict(row) for row in rows], "features": [list(map(float, row)) for row in features]}
+    result = {"made_of": made_of, "rows": [asdict(row) for row in rows], "features": [list(map(float, row)) for row in features]}
     _write_whole(done, json.dumps({**result, "skipped": skipped}).encode())
     return "\n".join(skipped)
+
+
+def _fingerprint(task: Task) -> str:
+    """SHA-256 of everything that decides a speaker's part."""
+    settings = [sorted(task.validation_sessions), task.validation_share, task.seed, task.copies, bool(task.noise)]
+    sizes = [r.path.stat().st_size if r.path.exists() else -1 for r in task.recordings]
+    files = [[r.session, r.path.name, size, r.language] for r, size in zip(task.recordings, sizes, strict=True)]
+    return hashlib.sha256(json.dumps([settings, files]).encode()).hexdigest()
+
+
+def _forget(speaker: str, folder: Path) -> None:
+    """Remove what was made of a speaker; the part last, so that a kill in between is noticed."""
+    for split in SPLITS:
+        shutil.rmtree(folder / "spectrograms" / split / speaker, ignore_errors=True)
+    (folder / "features_augmented" / f"{speaker}.npz").unlink(missing_ok=True)
+    (folder / "parts" / f"{speaker}.json").unlink()
+
+
+def _as_text(name: str) -> str:
+    """A file name as valid text (Linux allows any bytes in one)."""
+    return name.encode(errors="replace").decode()
 
 
 def _prepared(recording: Recording, skipped: list[str]) -> Iterator[tuple[float, np.ndarray]]:
@@ -231,10 +270,12 @@ def join(tasks: list[Task], folder: Path) -> int:
 
 def build_noise(root: Path, folder: Path) -> int:
     """Images of every noise file (5 s pieces, level set, nothing cut) for mixing in training; returns their number."""
-    count = 0
+    count, names = 0, set()
     for path in sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS):
+        name = _unique(safe_name(path.stem), names)
+        names.add(name)
         for index, samples in enumerate(noise_segments(path)):
-            target = folder / "noise" / f"{safe_name(path.stem)}_{index:03d}.png"
+            target = folder / "noise" / f"{name}_{index:03d}.png"
             if not target.is_file():
                 content = io.BytesIO()
                 write_png(spectrogram_image(samples), content)

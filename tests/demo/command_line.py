@@ -1,12 +1,15 @@
-"""Running `python -m demo` in tests: in this process where speed matters, as a process of its own where that matters."""
+"""Running `python -m demo` in tests: inside this process, which is quick, or as a process of its own."""
 
 import csv
 import io
 import os
 import subprocess
 import sys
-from contextlib import redirect_stderr, redirect_stdout
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from demo.cli import main
@@ -42,30 +45,43 @@ def process(*arguments: str | Path, **settings) -> Result:
     return Result(done.returncode, done.stdout, done.stderr)
 
 
-def interruptible(*arguments: str | Path, **settings) -> subprocess.Popen:
+@contextmanager
+def interruptible(*arguments: str | Path, **settings) -> Iterator[subprocess.Popen]:
     """`python -m demo`, running; SIGINT reaches it even where the tests themselves run in the background."""
     script = (
         "import runpy, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
         "runpy.run_module('demo', run_name='__main__')"
     )
-    return subprocess.Popen(
+    with subprocess.Popen(
         [sys.executable, "-c", script, *map(str, arguments)],
         **{"cwd": ROOT, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
         | {"encoding": "utf-8", "env": {**os.environ, "PYTHONPATH": str(ROOT)}, **settings},
-    )
+    ) as running:
+        try:
+            yield running
+        finally:
+            running.kill()  # a test that fails leaves nothing behind
 
 
-def enrol_everybody(home: Path) -> None:
-    """The five example people."""
+@cache
+def everybody_enrolled(folder: Path) -> Path:
+    """A store with the five example people, made once below `folder`; who changes it takes a copy."""
+    home = Path(tempfile.mkdtemp(dir=folder))
     for name in PEOPLE:
         done = command("enrol", name, SAMPLES / f"{name.lower()}_enrol.opus", "--yes-consent", "--home", home)
         assert done.code == 0, done.err
+    return home
 
 
 def rows(result: Result) -> list[dict[str, str]]:
     """The lines of `identify --csv`."""
     assert result.code == 0, result.err
     return list(csv.DictReader(io.StringIO(result.out)))
+
+
+def spoken(found: list[dict[str, str]]) -> list[str]:
+    """The fused names of the segments with enough speech."""
+    return [row["both"] for row in found if row["both"] != "not enough speech"]
 
 
 def refused(result: Result, says: str) -> None:

@@ -1,0 +1,182 @@
+"""The app: three tabs over one `Recognizer`, served on this computer only."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import signal
+import tempfile
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.audio import SEGMENT_SAMPLES
+from core.errors import SpeakerError
+from core.recognizer import Recognizer
+from demo import texts
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+DEFAULT_HOST = "127.0.0.1"
+MAX_FILE_SIZE = "2gb"  # three hours of CD-quality WAV
+MAX_QUEUE = 64  # events waiting
+SESSIONS = 100  # pages whose state is kept
+DELETE_EVERY_SECONDS = 60  # s between looks at files that browsers sent or fetched
+DELETE_AFTER_SECONDS = 3600  # s: an upload must outlive typing a name; microphone slices are deleted at once
+
+
+def build(recognizer: Recognizer) -> gr.Blocks:
+    """The page, not yet served."""
+    os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    import gradio as gr
+
+    from demo import link_or_file, live, speakers
+
+    with gr.Blocks(
+        title=texts.TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY_SECONDS, DELETE_AFTER_SECONDS)
+    ) as page:
+        gr.HTML(
+            f'<header class="top"><h1>{texts.TITLE}</h1><p>{texts.SUBTITLE}</p><p class="quiet">{texts.PRIVACY}</p>'
+            "</header>"
+        )
+        with gr.Tabs():
+            with gr.Tab(texts.LIVE, id="live", elem_id="tab-live") as live_tab:
+                tabs = [live.build_tab(recognizer)]
+            with gr.Tab(texts.LINK_OR_FILE, id="file", elem_id="tab-file"):
+                tabs.append(link_or_file.build_tab(recognizer))
+            with gr.Tab(texts.SPEAKERS, id="speakers", elem_id="tab-speakers") as speakers_tab:
+                tabs.append(speakers.build_tab(recognizer))
+
+        watched = [component for tab in tabs for component in tab.watched]
+
+        def refresh() -> list:
+            return [value for tab in tabs for value in tab.refresh()]
+
+        private = {"api_visibility": "private", "show_progress": "hidden"}
+        page.load(refresh, None, watched, **private)
+        for event in (change for tab in tabs for change in tab.changes):
+            event.then(refresh, None, watched, **private)
+        for tab in (live_tab, speakers_tab):
+            tab.select(refresh, None, watched, **private)
+    page.queue(max_size=MAX_QUEUE, default_concurrency_limit=8, api_open=False)
+    return page
+
+
+def launch(*, home: str | Path | None, host: str = DEFAULT_HOST, port: int | None = None, open_browser: bool = True):
+    """Serve the app until Ctrl+C or SIGTERM; raises `SpeakerError` when it cannot start.
+
+    `home`: folder of the speaker store. `port`: None takes the first free one from 7860 on.
+    """
+    with _private_folder(), _ended_politely():
+        recognizer = _Loading(home)
+        page = build(recognizer.ready())  # importing Gradio and loading the weights go on at the same time
+        url = _serve(page, host=host, port=port, open_browser=open_browser)
+        print(texts.READY.format(url=url), flush=True)
+        try:
+            threading.Event().wait()
+        except KeyboardInterrupt:
+            pass
+        finally:
+            page.close(verbose=False)
+
+
+class _Loading:
+    """A `Recognizer` being loaded in the background, and then warmed: sklearn, ONNX Runtime, filters."""
+
+    def __init__(self, home: str | Path | None):
+        self._home = home
+        self._loaded = threading.Event()
+        self._outcome: Recognizer | Exception | None = None
+        threading.Thread(target=self._load, name="load", daemon=True).start()
+
+    def ready(self) -> Recognizer:
+        """The recognizer; raises what went wrong."""
+        import gradio  # noqa: F401 - the slow import, while the weights load
+
+        self._loaded.wait()
+        if isinstance(self._outcome, Exception):
+            raise self._outcome
+        return self._outcome
+
+    def _load(self) -> None:
+        try:
+            self._outcome = Recognizer(self._home)
+        except Exception as error:  # noqa: BLE001 - raised by `ready`
+            self._outcome = error
+            self._loaded.set()
+            return
+        self._loaded.set()
+        try:
+            self._outcome.heads()
+            self._outcome.embedder.embed([np.random.default_rng(0).normal(0, 0.1, SEGMENT_SAMPLES).astype(np.float32)])
+        except Exception:  # noqa: BLE001 - the first answer meets it again and says it
+            logging.getLogger("demo").warning("warming up failed", exc_info=True)
+
+
+def _serve(page: gr.Blocks, *, host: str, port: int | None, open_browser: bool) -> str:
+    from demo.theme import CSS_PATH, theme
+
+    try:
+        _, url, _ = page.launch(
+            server_name=host,
+            server_port=port,
+            inbrowser=open_browser,
+            share=False,
+            quiet=True,
+            prevent_thread_lock=True,
+            show_error=False,
+            run_history=False,
+            footer_links=[],
+            allowed_paths=[],
+            max_file_size=MAX_FILE_SIZE,
+            strict_cors=True,
+            ssr_mode=False,
+            pwa=False,
+            enable_monitoring=False,
+            mcp_server=False,
+            state_session_capacity=SESSIONS,
+            theme=theme(),
+            css_paths=[CSS_PATH],
+        )
+    except OSError as error:
+        raise SpeakerError(texts.PORT_TAKEN.format(port=port or "7860 to 7959", host=host)) from error
+    return url
+
+
+@contextmanager
+def _private_folder() -> Iterator[Path]:
+    """A folder of our own for what browsers send and fetch; wiped at the end, however it ends."""
+    folder = Path(tempfile.mkdtemp(prefix="who-is-speaking-"))
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        if before is None:
+            del os.environ["GRADIO_TEMP_DIR"]
+        else:
+            os.environ["GRADIO_TEMP_DIR"] = before
+
+
+@contextmanager
+def _ended_politely() -> Iterator[None]:
+    """SIGTERM ends the app as Ctrl+C does, so that the private folder is wiped."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

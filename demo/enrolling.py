@@ -1,0 +1,169 @@
+"""Introducing somebody: the form of the Speakers tab and what it does."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+from core.audio import SEGMENT_SECONDS
+from core.errors import InvalidName, SpeakerError, StoreError
+from core.names import clean_name
+from core.recognizer import Enrolment, Recognizer
+from demo import texts
+from demo.live import device_choices
+from demo.notice_view import notice, progress, trouble
+from demo.people_view import gathered
+from demo.take import Take, of_file, speech_in
+
+SOURCES = (texts.FROM_BROWSER, texts.FROM_FILE, texts.FROM_LINK, texts.COMPUTER_MICROPHONE)
+STORED_AS = dict(zip(SOURCES, ("browser microphone", "file", "link", "microphone"), strict=True))
+LOOK_SECONDS = 0.3  # s between looks at an enrolment
+
+
+def check(path: str | None) -> tuple[str, str]:
+    """How much speech a recording holds and how good it is, and a notice; nothing is stored."""
+    if not path:
+        return gathered(0.0, []), ""
+    try:
+        return gathered(*speech_in(of_file(path))), ""
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        return gathered(0.0, []), trouble(error)
+
+
+def record(take: Take, device: str) -> Iterator[tuple[str, str]]:
+    """Record from this computer: lights and notice, once a second."""
+    found = 0.0, []
+    try:
+        for found in take.record(device or None):
+            yield gathered(*found), notice(texts.RECORDING)
+        yield gathered(*found), ""
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        yield gathered(*found), trouble(error)
+
+
+def enrol(
+    recognizer: Recognizer,
+    take: Take,
+    name: str,
+    consent: bool,
+    again: bool,
+    where: str,
+    recorded: str | None,
+    path: str | None,
+    link: str,
+) -> Iterator[tuple[str, str | None, bool]]:
+    """Enrol; yields notice, lights (None: as they are) and whether it is done and the form can be emptied."""
+    try:
+        name = _named(name, consent)
+        told, outcome = [0.0], []
+
+        def work() -> None:
+            try:
+                sound = _sound(take, where, recorded, path, link, told)
+                stored = STORED_AS[where]
+                outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, again=again))
+            except Exception as error:  # noqa: BLE001 - raised again below
+                outcome.append(error)
+
+        thread = threading.Thread(target=work, name="enrol", daemon=True)
+        thread.start()
+        while thread.is_alive():
+            known = told[0] if where == texts.FROM_LINK and 0 < told[0] < 1 else None
+            yield progress(texts.ENROLLING.format(name=name), known), None, False
+            thread.join(LOOK_SECONDS)
+        if isinstance(outcome[0], Exception):
+            raise outcome[0]
+        done: Enrolment = outcome[0]
+        text = texts.SESSION_ADDED if again else texts.ENROLLED
+        text = text.format(name=done.profile.name, segments=len(done.qualities))
+        yield notice(text, "good"), gathered(SEGMENT_SECONDS * len(done.qualities), done.qualities), True
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        yield trouble(error), None, False
+
+
+def _named(name: str, consent: bool) -> str:
+    if not (name or "").strip():
+        raise InvalidName(texts.NO_NAME)
+    if consent is not True:
+        raise StoreError(texts.NO_CONSENT)
+    return clean_name(name)
+
+
+def _sound(take: Take, where: str, recorded: str | None, path: str | None, link: str, told: list[float]):
+    if where == texts.FROM_LINK:
+        return take.fetched(link, told)
+    if where == texts.COMPUTER_MICROPHONE:
+        if take.sound is None:
+            raise SpeakerError(texts.NO_SOUND)
+        return take.sound
+    return of_file(recorded if where == texts.FROM_BROWSER else path)
+
+
+def build_form(recognizer: Recognizer):
+    """Inside `gr.Blocks`: the form; returns the event after which somebody may be enrolled."""
+    import gradio as gr
+
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    take = gr.State(Take())
+    gr.HTML(f"<h3>{texts.ENROL_TITLE}</h3><p>{texts.ENROL_TEXT}</p>")
+    name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="enrol-name")
+    where = gr.Radio(list(SOURCES), value=SOURCES[0], label=texts.ENROL_FROM, elem_id="enrol-source")
+    passage = gr.HTML(f'{texts.READ_ALOUD}<blockquote class="passage">{texts.PASSAGE}</blockquote>')
+    with gr.Column() as browser_box:
+        recorded = gr.Audio(
+            sources=["microphone"],
+            type="filepath",
+            label=texts.LISTENING_LABEL,
+            show_label=False,
+            elem_id="enrol-microphone",
+            buttons=[],
+        )
+    with gr.Column(visible=False) as file_box:
+        upload = gr.File(
+            label=texts.FILE, file_types=["audio", "video"], type="filepath", height=130, elem_id="enrol-file"
+        )
+    with gr.Column(visible=False) as link_box:
+        link = gr.Textbox(label=texts.FROM_LINK, placeholder=texts.LINK_HOLDER, max_lines=1, elem_id="enrol-link")
+    with gr.Column(visible=False) as computer_box:
+        device = gr.Dropdown([(texts.SYSTEM_DEFAULT, "")], value="", label=texts.DEVICE)
+        with gr.Row(elem_classes="pair"):
+            begin = gr.Button(texts.RECORD, min_width=90, elem_id="enrol-record")
+            finish = gr.Button(texts.STOP, min_width=90, elem_id="enrol-finish")
+    lights = gr.HTML(gathered(0.0, []), elem_id="enrol-lights")
+    consent = gr.Checkbox(label=texts.CONSENT, elem_id="enrol-consent")
+    again = gr.Checkbox(label=texts.AGAIN, elem_id="enrol-again")
+    with gr.Row(elem_classes="pair"):
+        go = gr.Button(texts.ENROL, variant="primary", scale=3, min_width=150, elem_id="enrol-go")
+        stop = gr.Button(texts.CANCEL, scale=1, min_width=80, elem_id="enrol-cancel")
+    said = gr.HTML("", elem_id="enrol-notice")
+
+    def chosen(choice: str, current: Take) -> tuple:
+        current.stop()
+        choices, sentence = device_choices() if choice == SOURCES[3] else ([(texts.SYSTEM_DEFAULT, "")], "")
+        boxes = (gr.update(visible=choice == source) for source in SOURCES)
+        spoken = gr.update(visible=choice in (texts.FROM_BROWSER, texts.COMPUTER_MICROPHONE))
+        return *boxes, spoken, gr.update(choices=choices, value=""), gathered(0.0, []), sentence
+
+    def enrolled(*values) -> Iterator[tuple]:
+        current: Take = values[0]
+        for html, shown, done in enrol(recognizer, *values):
+            if not done:
+                yield html, shown if shown is not None else gr.skip(), *(gr.skip() for _ in range(6))
+                continue
+            current.sound = None
+            yield html, shown, "", False, False, None, None, ""
+
+    boxes = [browser_box, file_box, link_box, computer_box]
+    where.change(chosen, [where, take], [*boxes, passage, device, lights, said], **private)
+    recorded.input(check, recorded, [lights, said], **private)  # not `change`: emptying the form keeps the lights
+    upload.upload(check, upload, [lights, said], **private)
+    begin.click(record, [take, device], [lights, said], concurrency_limit=4, **private)
+    gr.on([finish.click, stop.click], lambda current: current.stop(), take, None, **private)
+    return go.click(
+        enrolled,
+        [take, name, consent, again, where, recorded, upload, link],
+        [said, lights, name, consent, again, recorded, upload, link],
+        concurrency_id="enrol",
+        concurrency_limit=1,
+        **private,
+    )

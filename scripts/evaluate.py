@@ -1,0 +1,306 @@
+"""Accuracy and error rates of the shipped networks on a folder of voices, by the honest protocol.
+
+    python scripts/evaluate.py DIR --channel clean,mic --json OUT.json
+
+DIR holds one folder per speaker, in it files or one folder per session, in name order. The first 30 s of speech of the
+first session enrol, the other sessions are the tests (`core.protocol`), through every channel asked for
+(`core.channels`). Measures are defined at `core.evaluation.Cell`; the 95 % interval is a bootstrap over speakers.
+
+Models: cnn, ann, both (the product's SVM heads with cohort), and cnn_cosine, ann_cosine (cosine to the mean enrolment
+embedding: what the networks alone are worth). `--embedder resemblyzer` adds that network, by cosine.
+JSON: {"cnn": {"clean": {"accuracy": ..., "worst": ..., "ci95": [.., ..], "eer": ..., "open_set_eer": ...,
+"speakers": ..., "tests": ..., ...}}}, fractions from 0 to 1, null where there was nothing to measure. Tests of another
+length than 5 s are cells named like "clean@2s". Exit code 0 with a result, 2 for a folder that cannot be used.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+import numpy as np
+
+from core import protocol
+from core.audio import SEGMENT_SECONDS
+from core.channels import CHANNELS
+from core.dataset.build import EXTENSIONS
+from core.embedder import MODELS, Embedder, Embeddings
+from core.errors import DatasetError, SpeakerError
+from core.evaluation import Cell, FittedHeads, draw, mean_embedding, measure_cosine
+from core.heads import Calibration
+from core.protocol import EnrolmentClips, Subject
+
+NOISE = Path(__file__).resolve().parents[2] / "shared" / "speech" / "noise"
+RIVAL_HINT = (
+    "Resemblyzer is not installed here: make an environment of its own and in it "
+    'pip install torch==2.13.0 "setuptools<81" resemblyzer av numpy onnxruntime pillow platformdirs scikit-learn scipy '
+    "soundfile soxr"
+)
+NOISE_HELP = "for noise10 (default ../shared/speech/noise, else pink noise); training may have heard it too"
+
+Results = dict[str, dict[str, dict]]
+
+
+class Resemblyzer:
+    """Resemblyzer's VoiceEncoder (Wan et al. 2018, 256-d) on prepared segments, through its own preprocessing."""
+
+    def __init__(self):
+        import warnings
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it uses names that SciPy and setuptools are about to drop
+            try:
+                from resemblyzer import VoiceEncoder, preprocess_wav
+            except ImportError as error:
+                raise DatasetError(f"{RIVAL_HINT} ({error})") from error
+            self._preprocess, self._encoder = preprocess_wav, VoiceEncoder("cpu", verbose=False)
+
+    def embed(self, samples: Sequence[np.ndarray]) -> np.ndarray:
+        """(n, 256), rows of length 1."""
+        rows = []
+        for one in samples:
+            speech = self._preprocess(np.clip(one, -1.0, 1.0))
+            rows.append(self._encoder.embed_utterance(speech if len(speech) else one))
+        return np.array(rows, np.float32).reshape(-1, 256)
+
+
+class Contest:
+    """Everybody enrolled with every model. Memory holds embeddings, not sound."""
+
+    def __init__(self, *, rival: bool):
+        self.embedder = Embedder()
+        self.rival = Resemblyzer() if rival else None
+        self.people: list[Embeddings] = []
+        self.means: dict[str, list[np.ndarray]] = {}
+
+    def enrol(self, clips: EnrolmentClips) -> None:
+        """One more speaker: segments and windows for the heads, the mean of the segments for cosine."""
+        self.people.append(self.embedder.embed([*clips.segments, *clips.windows]))
+        rows = {model: self.people[-1].of(model)[: len(clips.segments)] for model in MODELS}
+        if self.rival:
+            rows["resemblyzer"] = self.rival.embed(clips.segments)
+        for model, values in rows.items():
+            self.means.setdefault(model, []).append(mean_embedding(values))
+
+    def fit(self, draws: np.ndarray) -> None:
+        """The heads of all draws: the one part that takes long."""
+        self.heads = FittedHeads.fit(
+            self.people,
+            draws,
+            self.embedder.cohort,
+            Calibration(**self.embedder.calibration),
+            progress=lambda done, total: say(f"heads fitted: {done} of {total}", last=done == total),
+        )
+
+    def embed(self, samples: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
+        """Prepared tests -> (n, D) by network."""
+        made = self.embedder.embed(list(samples))
+        rows = {model: made.of(model) for model in MODELS}
+        return rows | ({"resemblyzer": self.rival.embed(samples)} if self.rival else {})
+
+    def cells(self, rows: dict[str, np.ndarray], owner: np.ndarray) -> dict[str, Cell]:
+        """Cells by model of tests embedded; `owner`: int (tests,), index of the speaker."""
+        cells = self.heads.measure(Embeddings(*(rows[model] for model in MODELS)), owner)
+        for network, values in rows.items():
+            name = f"{network}_cosine" if network in MODELS else network
+            cells[name] = measure_cosine(np.stack(self.means[network]), values, owner, self.heads.draws)
+        return cells
+
+
+def say(line: str, *, last: bool = True) -> None:
+    """Progress on stderr; on a terminal a line that is not the last of its kind is written over."""
+    if sys.stderr.isatty():
+        print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
+    elif last:
+        print(line, file=sys.stderr, flush=True)
+
+
+def evaluate(args: argparse.Namespace) -> Results:
+    """The whole run: results by model and channel, as they go to the JSON."""
+    trouble: list[str] = []
+    subjects: list[Subject] = []
+    people, noise = protocol.find_people(args.folder), noise_files(args.noise)
+    contest = Contest(rival=args.embedder == "resemblyzer")
+    for subject, clips in protocol.enrolments(people, seconds=args.enrol_seconds, trouble=trouble):
+        subjects.append(subject)
+        contest.enrol(clips)
+        say(f"enrolled {len(subjects)} of {len(people)}", last=False)
+    if len(subjects) < 2:
+        raise DatasetError(
+            f"{len(subjects)} speakers with enough speech in {args.folder}, 2 are needed. " + "; ".join(trouble[:3])
+        )
+    say(f"enrolled {len(subjects)} of {len(people)} speakers")
+    if args.speakers > len(subjects):
+        say(f"only {len(subjects)} speakers: draws of {len(subjects)} instead of {args.speakers}")
+    if args.speakers >= len(subjects):
+        say("nobody is left over as a stranger: no open-set figures")
+    if "noise10" in args.channel:
+        say(f"noise10: {len(noise)} recordings of {args.noise}" if noise else "noise10: pink noise (give --noise DIR)")
+    contest.fit(draw(len(subjects), people=args.speakers, count=args.draws, seed=args.seed))
+    results: Results = {}
+    for channel in args.channel:
+        began = time.monotonic()
+        for key, model, cell in heard(contest, subjects, channel, noise, args, trouble):
+            results.setdefault(model, {})[key] = cell
+        say(f"{channel}: {results['both'][key]['tests']} tests in {time.monotonic() - began:.0f} s")
+    for line in trouble:
+        say(f"note: {line}")
+    return results
+
+
+def heard(
+    contest: Contest,
+    subjects: Sequence[Subject],
+    channel: str,
+    noise: Sequence[Path],
+    args: argparse.Namespace,
+    trouble: list[str],
+) -> Iterator[tuple[str, str, dict]]:
+    """One channel, speaker by speaker: (channel with length, model, cell as JSON has it)."""
+    rows: dict[float, list[dict[str, np.ndarray]]] = {seconds: [] for seconds in args.seconds}
+    owner, silent = [], 0
+    for index, subject in enumerate(subjects):
+        around = protocol.around(subject, subjects, noise)
+        pieces, refused = protocol.pieces_through(
+            subject, channel, seed=args.seed, around=around, limit=args.tests, trouble=trouble
+        )
+        for seconds in args.seconds:
+            rows[seconds].append(contest.embed([protocol.prepared(piece, seconds) for piece in pieces]))
+        owner += [index] * len(pieces)
+        silent += refused
+        say(f"{channel}: heard {index + 1} of {len(subjects)}", last=False)
+    extra = {"people": contest.heads.draws.shape[1], "draws": len(contest.heads.draws), "not_enough_speech": silent}
+    if channel == "noise10":
+        extra["noise"] = f"{len(noise)} recordings" if noise else "pink"
+    for seconds, parts in rows.items():
+        key = channel if seconds == SEGMENT_SECONDS else f"{channel}@{seconds:g}s"
+        joined = {network: np.concatenate([part[network] for part in parts]) for network in parts[0]}
+        for model, cell in contest.cells(joined, np.array(owner, dtype=np.int64)).items():
+            identity = model if model == "resemblyzer" else contest.embedder.model_id
+            yield key, model, written(cell) | extra | {"seconds": seconds, "model": identity}
+
+
+def written(cell: Cell) -> dict:
+    """A cell as JSON has it: what was not measured is null, what does not apply is left out."""
+
+    def plain(value):
+        if isinstance(value, tuple):
+            return [plain(one) for one in value]
+        return None if isinstance(value, float) and math.isnan(value) else value
+
+    return {name: plain(value) for name, value in asdict(cell).items() if value is not None}
+
+
+def noise_files(folder: Path | None) -> list[Path]:
+    """Audio files under `folder` in name order; none without a folder."""
+    if folder is None:
+        return []
+    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+    if not files:
+        raise DatasetError(f"no audio files under {folder}: give --noise a folder of noise recordings")
+    return files
+
+
+def table(results: Results) -> str:
+    """The results as text, percent."""
+    titles = ("model", "channel", "accuracy", "95 % interval", "worst", "EER", "open EER", "FA", "FR", "ECE", "tests")
+    lines = [titles]
+    for model, cells in results.items():
+        for channel, cell in cells.items():
+            lines.append(
+                (
+                    model,
+                    channel,
+                    percent(cell["accuracy"]),
+                    "-".join(percent(value) for value in cell["ci95"]),
+                    *(percent(cell[key]) for key in ("worst", "eer", "open_set_eer")),
+                    *(percent(cell.get(key)) for key in ("unknown_false_accept", "unknown_false_reject", "ece")),
+                    str(cell["tests"]),
+                )
+            )
+    widths = [max(len(line[column]) for line in lines) for column in range(len(titles))]
+    aligned = [
+        "  ".join(cell.ljust(width) if column < 2 else cell.rjust(width) for column, (cell, width) in enumerate(pairs))
+        for pairs in (zip(line, widths, strict=True) for line in lines)
+    ]
+    return "\n".join(aligned)
+
+
+def percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"
+
+
+def channels(text: str) -> list[str]:
+    """'clean,mic' or 'all' -> names."""
+    names = list(CHANNELS) if text == "all" else list(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in CHANNELS]
+    if unknown:
+        raise argparse.ArgumentTypeError(f"no channel {unknown[0]!r}; choose from all, {', '.join(CHANNELS)}")
+    return names
+
+
+def lengths(text: str) -> list[float]:
+    """'1,2,5' -> seconds."""
+    try:
+        values = [float(value) for value in text.split(",")]
+    except ValueError:
+        values = []
+    if not values or not all(0.5 <= value <= SEGMENT_SECONDS for value in values):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no list of lengths from 0.5 to {SEGMENT_SECONDS:g} s, like 1,2,5"
+        )
+    return values
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="DIR", help="one folder per speaker")
+    parser.add_argument("--speakers", type=int, default=5, metavar="N", help="people enrolled in a draw (default 5)")
+    parser.add_argument(
+        "--enrol-seconds", type=float, default=protocol.ENROL_SECONDS, metavar="S", help="of speech (default 30)"
+    )
+    parser.add_argument("--draws", type=int, default=200, metavar="N", help="sets of people (default 200)")
+    parser.add_argument("--channel", type=channels, default=["clean", "mic"], help="list or all (default clean,mic)")
+    parser.add_argument("--seconds", type=lengths, default=[SEGMENT_SECONDS], help="lengths of tests (default 5)")
+    parser.add_argument(
+        "--tests", type=int, default=protocol.TEST_LIMIT, help="of a speaker at most, 0 = all (default 30)"
+    )
+    parser.add_argument("--noise", type=Path, default=NOISE if NOISE.is_dir() else None, metavar="DIR", help=NOISE_HELP)
+    parser.add_argument("--embedder", choices=["resemblyzer"], help="measure another network in the same run")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the results")
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    parser = arguments()
+    args = parser.parse_args(argv)
+    if args.speakers < 1 or args.draws < 1 or args.tests < 0:
+        parser.error("--speakers and --draws need at least 1, --tests at least 0")
+    try:
+        if args.json and not args.json.resolve().parent.is_dir():
+            raise DatasetError(f"{args.json.resolve().parent} is not a folder: make it first, or write elsewhere")
+        began = time.monotonic()
+        results = evaluate(args)
+        if args.json:
+            partial = args.json.with_name(args.json.name + ".partial")
+            partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            partial.replace(args.json)
+    except SpeakerError as error:
+        print(f"evaluate: {error}", file=sys.stderr)
+        return 2
+    print(table(results))
+    print(f"percent; {time.monotonic() - began:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

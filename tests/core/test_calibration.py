@@ -1,0 +1,114 @@
+"""core.calibration: simulated enrolments, and probabilities that mean what they say."""
+
+import numpy as np
+import pytest
+
+from core.calibration import (
+    NEUTRAL,
+    STRANGER_SHARE,
+    Trials,
+    Voice,
+    calibrate,
+    cross_entropy,
+    expected_calibration_error,
+    simulate,
+)
+from core.embedder import MODELS, Embeddings
+from core.heads import probabilities
+
+SIZE = 24  # length of an embedding here
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def people(chance: np.random.Generator, count: int, *, cnn_noise: float = 0.5, ann_noise: float = 1.0) -> list[Voice]:
+    """Voices as clouds around random directions: the CNN hears them more clearly than the ANN."""
+    voices = []
+    for _ in range(count):
+        centre = {model: chance.standard_normal(SIZE) for model in MODELS}
+        noise = {"cnn": cnn_noise, "ann": ann_noise}
+        parts = [
+            Embeddings(*(unit(centre[m] + noise[m] * chance.standard_normal((rows, SIZE))) for m in MODELS))
+            for rows in (6, 4)
+        ]
+        voices.append(Voice(*parts))
+    return voices
+
+
+@pytest.fixture(scope="module")
+def trials() -> Trials:
+    chance = np.random.default_rng(5)
+    cohort = Embeddings(*(unit(chance.standard_normal((150, SIZE))) for _ in MODELS))
+    return simulate(people(chance, 14), cohort, draws=12, people=5, seed=1)
+
+
+def test_a_simulation_tests_everybody_in_every_draw(trials):
+    assert trials.truth.shape == (12 * 14 * 4,)
+    assert all(trials.scores[model].shape == (len(trials.truth), 5) for model in MODELS)
+    assert np.bincount(trials.truth + 1).tolist() == [12 * 9 * 4, *[12 * 4] * 5]  # strangers first
+    own = trials.scores["cnn"][trials.truth >= 0]
+    assert (own.argmax(axis=1) == trials.truth[trials.truth >= 0]).mean() > 0.9
+
+
+def test_a_simulation_is_the_same_again():
+    def made() -> Trials:
+        chance = np.random.default_rng(5)
+        cohort = Embeddings(*(unit(chance.standard_normal((30, SIZE))) for _ in MODELS))
+        return simulate(people(chance, 6), cohort, draws=2, people=3, seed=4)
+
+    one, two = made(), made()
+    np.testing.assert_array_equal(one.truth, two.truth)
+    np.testing.assert_array_equal(one.scores["ann"], two.scores["ann"])
+
+
+def test_calibration_lowers_the_cross_entropy_and_the_gap(trials):
+    made = calibrate(trials)
+    before, after = NEUTRAL.log_odds(trials.scores), made.log_odds(trials.scores)
+    for answer in ("cnn", "ann", "both"):
+        assert cross_entropy(after[answer], trials.truth) < cross_entropy(before[answer], trials.truth) + 1e-6
+    assert made.cnn_slope > 0 and made.ann_slope > 0 and made.cnn_weight >= 0 and made.ann_weight >= 0
+    # two witnesses are no worse than the better one
+    assert cross_entropy(after["both"], trials.truth) <= cross_entropy(after["cnn"], trials.truth) + 1e-3
+
+
+def test_calibrated_chances_mean_what_they_say(trials):
+    """On new voices of the same kind, strangers as frequent as in the fit's weights: mean gap below 8 points."""
+    made = calibrate(trials)
+    chance = np.random.default_rng(99)
+    cohort = Embeddings(*(unit(chance.standard_normal((150, SIZE))) for _ in MODELS))
+    fresh = simulate(people(chance, 10), cohort, draws=12, people=5, seed=2)  # half are strangers
+    chances = probabilities(made.log_odds(fresh.scores)["both"])
+    truth = np.where(fresh.truth < 0, 5, fresh.truth)
+    assert expected_calibration_error(chances.max(axis=1), chances.argmax(axis=1) == truth) < 0.08
+
+
+def test_known_log_odds_are_found_again():
+    """Scores drawn from the model the calibration assumes, with slope 2 and offset -1: both come back."""
+    chance = np.random.default_rng(3)
+    count = 20_000
+    scores = chance.normal(0.0, 1.5, (count, 1))
+    is_person = chance.random(count) < probabilities(2.0 * scores - 1.0)[:, 0]
+    truth = np.where(is_person, 0, -1)
+    # the fit weighs strangers to one half: undo that here by equal numbers of both
+    few = min(is_person.sum(), (~is_person).sum())
+    kept = np.concatenate([np.flatnonzero(is_person)[:few], np.flatnonzero(~is_person)[:few]])
+    shift = np.log((~is_person).sum() / is_person.sum())  # what balancing adds to the offset
+    made = calibrate(Trials({model: scores[kept] for model in MODELS}, truth[kept]))
+    assert made.cnn_slope == pytest.approx(2.0, rel=0.1)
+    assert made.cnn_offset == pytest.approx(-1.0 + shift, abs=0.15)
+    assert made.ann_slope == pytest.approx(made.cnn_slope) and made.ann_offset == pytest.approx(made.cnn_offset)
+
+
+def test_cross_entropy_by_hand():
+    """One person at even odds, one stranger at 1:3 for the person."""
+    odds = np.array([[0.0], [np.log(1 / 3)]])
+    expected = STRANGER_SHARE * -np.log(0.75) + (1 - STRANGER_SHARE) * -np.log(0.5)
+    assert cross_entropy(odds, np.array([0, -1])) == pytest.approx(expected)
+
+
+def test_calibration_error_by_hand():
+    assert expected_calibration_error(np.full(10, 0.8), np.arange(10) < 8) == pytest.approx(0.0)
+    assert expected_calibration_error(np.full(10, 0.9), np.arange(10) < 4) == pytest.approx(0.5)
+    assert expected_calibration_error(np.array([1.0, 0.0]), np.array([True, False])) == 0.0

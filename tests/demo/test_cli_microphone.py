@@ -1,0 +1,133 @@
+"""`identify`, `enrol` and `live` with a real microphone: PulseAudio plays an example voice, PortAudio hears it."""
+
+import os
+import pty
+import re
+import select
+import signal
+import time
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio import SAMPLE_RATE
+from core.recognizer import Recognizer
+from demo.cli_live import judged
+from tests.core.test_source_microphone import serving
+from tests.demo.command_line import (
+    PATIENCE,
+    ROOT,
+    SAMPLES,
+    command,
+    everybody_enrolled,
+    interruptible,
+    refused,
+    rows,
+    spoken,
+)
+
+
+@pytest.fixture(scope="module")
+def everybody(tmp_path_factory):
+    """A store with the five example people, shared: it is only read."""
+    return everybody_enrolled(tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="module")
+def sound_server(tmp_path_factory, need_program):
+    with serving(tmp_path_factory.mktemp("pulse"), need_program) as server:
+        yield server
+
+
+@pytest.fixture
+def playing(sound_server, voice, tmp_path):
+    """`playing("amina_test")`: that voice is heard by the microphone "pulse" again and again until the test ends."""
+    players = []
+
+    def play(name: str) -> None:
+        samples = np.resize(voice(name).samples, 90 * SAMPLE_RATE)
+        soundfile.write(tmp_path / "loop.wav", samples, SAMPLE_RATE, subtype="PCM_16")
+        players.append(sound_server.play(tmp_path / "loop.wav"))
+
+    yield play
+    for player in players:
+        player.kill()
+        player.wait()
+
+
+def test_the_microphone_until_ctrl_c(everybody, playing):
+    playing("kofi_test")
+    with interruptible("identify", "mic", "--device", "pulse", "--home", everybody) as running:
+        first = running.stdout.readline()
+        running.send_signal(signal.SIGINT)
+        out, err = running.communicate(timeout=PATIENCE)
+    assert (running.returncode, err) == (0, "")
+    assert first.startswith("00:00-00:05  CNN  ") and "both  Kofi " in first
+    assert re.search(r"talk time\nKofi +00:0[5-9]", out), out
+    refused(command("identify", "mic", "--from", "3", "--home", everybody), "a microphone has no past")
+
+
+def test_enrol_by_microphone(home, playing):
+    playing("mei_enrol")
+    done = command("enrol", "Mei", "mic", "--device", "pulse", "--yes-consent", "--to", "24")
+    assert done.code == 0 and re.match(r"Mei is enrolled: 4 segments", done.out), done
+    found = spoken(rows(command("identify", SAMPLES / "mei_test.opus", "--csv")))
+    assert found.count("Mei") > len(found) / 2
+
+
+def test_live_in_a_terminal(everybody, playing):
+    """The picture every second, the closed segment, and after Ctrl-C the summary."""
+    playing("sven_test")
+    master, slave = pty.openpty()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TERM": "xterm-256color", "COLUMNS": "150"}
+    shown = b""
+    with interruptible("live", "--home", everybody, "--device", "pulse", stdout=slave, env=environment) as running:
+        os.close(slave)
+        deadline = time.monotonic() + PATIENCE
+        while not re.search(rb"00:00-00:05  CNN", shown) and time.monotonic() < deadline:
+            shown += _read(master)
+        running.send_signal(signal.SIGINT)
+        while running.poll() is None or select.select([master], [], [], 0.2)[0]:
+            try:
+                shown += _read(master)
+            except OSError:  # the other end is closed
+                break
+        _, err = running.communicate(timeout=PATIENCE)
+    os.close(master)
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", shown.decode())
+    assert running.returncode == 0, err
+    assert re.search(r"both +Sven +━+ [01]\.\d\d  next: ", text), text
+    assert re.search(r"talk time\s+Sven +00:0[5-9]", text), text
+
+
+def test_live_for_some_seconds(everybody, playing):
+    playing("jo_test")
+    done = command("live", "--seconds", "3", "--home", everybody, "--device", "pulse")
+    assert done.code == 0, done.err
+    lines = done.out.splitlines()
+    assert lines[0].startswith("00:00-00:03  ")
+    assert "talk time" in lines or "no speech was found" in lines  # a null sink may take 2 s to wake
+
+
+def test_live_judges_every_second_and_closes_every_five(everybody, voice):
+    sound = voice("jo_test")
+    blocks = (sound.between(index / 2, (index + 1) / 2) for index in range(26))  # 13 s
+    found = list(judged(Recognizer(everybody), blocks))
+    assert [round(answer.segment.end) for answer, _ in found] == [*range(1, 14), 13]
+    closed = [(answer.segment.start, answer.segment.end) for answer, last in found if last]
+    assert closed == [(0.0, 5.0), (5.0, 10.0), (10.0, 13.0)]
+    assert {answer.both.name for answer, last in found if last} == {"Jo"}
+    blocks = (sound.between(index / 2, (index + 1) / 2) for index in range(13))  # 6.5 s: a rest of 1.5 s is dropped
+    assert [last for _, last in judged(Recognizer(everybody), blocks)] == [False] * 4 + [True] + [False] * 2
+    blocks = iter([sound.between(3.0, 4.5)])  # all there is
+    assert [(answer.both.name, last) for answer, last in judged(Recognizer(everybody), blocks)][-1] == ("Jo", True)
+
+
+def test_devices(sound_server):
+    done = command("devices")
+    assert done.code == 0 and re.search(r"^\d+ +pulse +\d+ Hz +\d+", done.out, re.MULTILINE), done
+
+
+def _read(master: int) -> bytes:
+    return os.read(master, 65536) if select.select([master], [], [], 0.5)[0] else b""

@@ -1,0 +1,223 @@
+"""The house of DESIGN section 2, kept standing: who imports whom, how long files are, what loading costs."""
+
+import ast
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from core import errors
+from tests.conftest import ROOT
+
+MAX_LINES = 330
+CORE = sorted((ROOT / "core").rglob("*.py"))
+DEMO = sorted((ROOT / "demo").rglob("*.py"))
+SCRIPTS = sorted((ROOT / "scripts").rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+# What app users never load, and what it stands for.
+TRAINING_ONLY = ("core.networks", "core.augment", "core.dataset", "core.training", "core.calibration")
+# Heavy packages: inside functions only, but for core.networks with keras.
+HEAVY = "tensorflow keras torch librosa sklearn gradio av sounddevice yt_dlp matplotlib onnxruntime scipy soxr PIL tqdm"
+PICKLERS = {"pickle", "cPickle", "joblib", "dill", "shelve", "marshal", "cloudpickle"}
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"), str(path))
+
+
+def imported(nodes) -> set[str]:
+    """Full names of what the nodes import: `from core.dataset import build` gives core.dataset and core.dataset.build."""
+    found = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, "imports are absolute here"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def at_load(tree: ast.Module) -> set[str]:
+    """What importing the module imports: all but functions' bodies and `if TYPE_CHECKING`."""
+
+    def walk(nodes):
+        for node in nodes:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+                continue
+            if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+                continue
+            yield node
+            yield from walk(ast.iter_child_nodes(node))
+
+    return imported(walk(tree.body))
+
+
+def anywhere(tree: ast.Module) -> set[str]:
+    return imported(ast.walk(tree))
+
+
+def tops(names: set[str]) -> set[str]:
+    return {name.split(".")[0] for name in names}
+
+
+def under(names: set[str], packages) -> set[str]:
+    return {name for name in names for package in packages if name == package or name.startswith(package + ".")}
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_library_knows_neither_app_nor_scripts(path):
+    assert not tops(anywhere(tree_of(path))) & {"gradio", "demo", "scripts", "tests", "argparse", "typer"}
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_the_library_does_not_print(path):
+    calls = [node for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    assert not [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_heavy_packages_load_where_they_are_used(path):
+    heavy = tops(at_load(tree_of(path))) & set(HEAVY.split())
+    assert heavy == ({"keras"} if name_of(path) == "core.networks" else set())
+
+
+@pytest.mark.parametrize("path", DEMO, ids=name_of)
+def test_the_app_knows_no_scripts_and_no_training(path):
+    names = anywhere(tree_of(path))
+    assert not tops(names) & {"scripts", "tests", "tensorflow", "keras", "torch", "librosa"}
+    assert not under(names, TRAINING_ONLY)
+
+
+@pytest.mark.parametrize("path", SCRIPTS, ids=name_of)
+def test_scripts_do_not_know_the_tests(path):
+    assert "tests" not in tops(anywhere(tree_of(path)))
+
+
+def reached(start: str) -> dict[str, str]:
+    """Every module of core that `start` can reach, also from inside functions, and from where."""
+    modules = {name_of(path): path for path in CORE}
+    found, waiting = {start: "here"}, [start]
+    while waiting:
+        here = waiting.pop()
+        for name in anywhere(tree_of(modules[here])) & set(modules):
+            if name not in found:
+                found[name] = here
+                waiting.append(name)
+    return found
+
+
+@pytest.mark.parametrize("start", ["core.recognizer", "core.timeline", "core.speakers", "core.sources.microphone"])
+def test_nothing_of_training_lies_on_the_apps_path(start):
+    found = reached(start)
+    assert not {name: found[name] for name in under(set(found), TRAINING_ONLY)}
+    if start == "core.recognizer":
+        assert {"core.embedder", "core.heads", "core.segments", "core.spectrogram", "core.spectral"} <= set(found)
+
+
+# The arrows of DESIGN section 2: a module may load those below it, never one above.
+ORDER = [
+    "core.errors",
+    "core.audio",
+    "core.activity",
+    "core.segments",
+    "core.spectrogram",
+    "core.spectral",
+    "core.embedder",
+    "core.heads",
+    "core.recognizer",
+]
+
+
+@pytest.mark.parametrize("name", ORDER)
+def test_imports_run_one_way(name):
+    above = ORDER[ORDER.index(name) + 1 :]
+    assert not under(anywhere(tree_of(ROOT / (name.replace(".", "/") + ".py"))), above)
+
+
+@pytest.mark.parametrize("path", [*CORE, *DEMO, *SCRIPTS], ids=name_of)
+def test_no_pickle(path):
+    tree = tree_of(path)
+    assert not tops(anywhere(tree)) & PICKLERS
+    for call in (node for node in ast.walk(tree) if isinstance(node, ast.Call)):
+        for keyword in call.keywords:
+            if keyword.arg == "allow_pickle":
+                assert ast.unparse(keyword.value) == "False", f"line {call.lineno}"
+        if ast.unparse(call.func) in ("np.load", "numpy.load"):
+            assert "allow_pickle" in {keyword.arg for keyword in call.keywords}, f"line {call.lineno}: say it"
+
+
+@pytest.mark.parametrize("path", [*CORE, *DEMO, *SCRIPTS, *TESTS], ids=name_of)
+def test_a_file_is_one_noun_of_moderate_length(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= (MAX_LINES if path not in TESTS else 450)
+    assert not {"utils", "util", "helpers", "helper", "misc", "common", "manager"} & set(path.stem.split("_"))
+
+
+@pytest.mark.parametrize("path", [path for path in [*CORE, *DEMO, *SCRIPTS] if path.stat().st_size], ids=name_of)
+def test_a_file_says_what_it_is(path):
+    assert ast.get_docstring(tree_of(path)), "a module begins with what it is for"
+
+
+def test_every_error_is_in_the_tree():
+    """The drawing at the top of core/errors.py shows every class below its parent, and no other."""
+    parents: dict[str, str | None] = {}
+    above: list[str] = []
+    for line in errors.__doc__.splitlines():
+        if drawn := re.match(r"^    ((?:│   |    )*)(?:├── |└── )?([A-Z]\w+)  +\S", line):
+            depth = len(drawn[1]) // 4 + (("── " in line[: drawn.start(2)]) and 1)
+            above[depth:] = [drawn[2]]
+            parents[drawn[2]] = above[depth - 1] if depth else None
+    classes = dict(inspect.getmembers(errors, inspect.isclass))
+    assert set(parents) == set(classes) and len(classes) > 10
+    for name, parent in parents.items():
+        assert classes[name].__bases__ == ((classes[parent],) if parent else (Exception,)), name
+        assert classes[name].__doc__ and classes[name].__doc__.endswith("."), name
+
+
+def raised() -> set[tuple[str, str]]:
+    """(file, error) of every `raise` of a built-in exception in core."""
+    found = set()
+    for path in CORE:
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                found.add((name_of(path), ast.unparse(node.exc.func)))
+    return found
+
+
+def test_only_own_errors_and_programming_errors_are_raised():
+    """`ValueError` says that the caller's program is wrong; what a user can cause has a class in the tree."""
+    own = set(dict(inspect.getmembers(errors, inspect.isclass)))
+    others = {(module, error) for module, error in raised() if error.split(".")[-1] not in own}
+    assert {error for _, error in others} <= {"ValueError", "TypeError"}, others
+
+
+CHEAP = """
+import sys
+import core.recognizer, core.timeline, core.sources.file
+heavy = "{heavy} numba pandas matplotlib tf2onnx"
+print([name for name in heavy.split() if name in sys.modules])
+""".format(heavy=HEAVY)
+
+
+def test_importing_the_library_is_cheap():
+    done = subprocess.run([sys.executable, "-c", CHEAP], cwd=ROOT, capture_output=True, text=True, timeout=100)
+    assert (done.returncode, done.stdout.strip()) == (0, "[]"), done.stderr[-2000:]
+
+
+def test_a_pypi_name_is_not_shadowed():
+    """Folders of ours do not hide an installed package of the same name from its users."""
+    done = subprocess.run(
+        [sys.executable, "-c", "import core, demo; print(core.__file__, demo.__file__)"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert all(Path(file).is_relative_to(ROOT) for file in done.stdout.split()) and len(done.stdout.split()) == 2
