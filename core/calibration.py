@@ -1,10 +1,10 @@
 """Fitting the calibration: scores of simulated enrolments -> slopes, offsets and fusion weights.
 
-People whom no network was trained on are drawn five at a time and enrolled; their remaining speech, and that of the
-people not drawn, are the tests, each clean and through a simulated microphone. A draw is made within one corpus where
-it is large enough: strangers who were recorded like the people enrolled are the hard ones, and the usual ones in one
-room. Half of the weight lies on strangers. The numbers of `core.heads.Calibration` are those with the least
-cross-entropy over all tests.
+People whom no network was trained on are drawn five at a time and enrolled in one simulated room (noise,
+reverberation, equaliser, band limits; or none); tests are the rest of their speech and that of people not drawn, half
+in the same room and half in another. A draw is made within one corpus where that is large enough. So strangers come
+from where the people enrolled come from: the hard ones, and the usual ones. Half of the weight lies on strangers. The
+numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests.
 Not imported by the app.
 """
 
@@ -15,32 +15,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.embedder import MODELS, Embeddings
-from core.heads import Calibration, closeness, fit_svms, probabilities
+from core.heads import Calibration, fit_svms, probabilities, rivalry
 
-NEUTRAL = Calibration(1.0, 0.0, 1.0, 0.0, 0.5, 0.5, 0.0)
+NEUTRAL = Calibration(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.0)
 STRANGER_SHARE = 0.5  # of the tests' weight
 RIDGE = 1e-4  # keeps the numbers small where the data do not decide
 
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """One held-out person: embeddings that enrol, embeddings that test (of other sound), and the corpus."""
+    """One held-out person: by room, embeddings that enrol and embeddings that test (of other sound); and the corpus."""
 
-    enrol: Embeddings
-    test: Embeddings
+    enrol: tuple[Embeddings, ...]
+    test: tuple[Embeddings, ...]
     corpus: str = ""
 
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Scores (n, people) and closeness (n,), by model, of tests whose answer is column `truth` (n,), -1: a stranger."""
+    """Scores by model, (n, people), of tests whose answer is column `truth` (n,), or -1 for a stranger."""
 
     scores: dict[str, np.ndarray]
-    closeness: dict[str, np.ndarray]
     truth: np.ndarray
 
 
-def simulate(voices: list[Voice], cohort: Embeddings, *, draws: int = 60, people: int = 5, seed: int = 0) -> Trials:
+def simulate(voices: list[Voice], cohort: Embeddings, *, draws: int = 100, people: int = 5, seed: int = 0) -> Trials:
     """Score tests against `draws` sets of `people` enrolled; the corpora with at least two voices more than `people`,
     and all voices together, take turns."""
     chance = np.random.default_rng(seed)
@@ -48,30 +47,26 @@ def simulate(voices: list[Voice], cohort: Embeddings, *, draws: int = 60, people
     groups = [[v for v in voices if v.corpus == corpus] for corpus in corpora]
     groups = [group for group in groups if len(group) >= people + 2] if len(corpora) > 1 else []
     groups.append(voices)
+    rooms = len(voices[0].enrol)
     scores: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
-    near: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
     truths = []
     for draw in range(draws):
         group = groups[draw % len(groups)]
         drawn = chance.choice(len(group), people, replace=False)
-        for model in MODELS:
-            tests = np.concatenate([voice.test.of(model) for voice in group])
-            svms = fit_svms([group[index].enrol.of(model) for index in drawn], cohort.of(model))
-            scores[model].append(svms.scores(tests))
-            near[model].append(closeness(tests, cohort.of(model)))
+        here, there = chance.integers(rooms, size=2)
         place = {index: column for column, index in enumerate(drawn)}
-        truths.append(np.concatenate([np.full(len(v.test), place.get(i, -1)) for i, v in enumerate(group)]))
-    return Trials(
-        {model: np.concatenate(parts) for model, parts in scores.items()},
-        {model: np.concatenate(parts) for model, parts in near.items()},
-        np.concatenate(truths),
-    )
+        for room in (here, there):
+            for model in MODELS:
+                svms = fit_svms([group[index].enrol[here].of(model) for index in drawn], cohort.of(model))
+                scores[model].append(svms.scores(np.concatenate([voice.test[room].of(model) for voice in group])))
+            truths += [np.full(len(v.test[room]), place.get(i, -1)) for i, v in enumerate(group)]
+    return Trials({model: np.concatenate(parts) for model, parts in scores.items()}, np.concatenate(truths))
 
 
 def calibrate(trials: Trials) -> Calibration:
     """The calibration with the least weighted cross-entropy on `trials`."""
-    cnn, ann = (_line(trials.scores[model], trials.closeness[model], trials.truth) for model in MODELS)
-    alone = Calibration(*cnn[:2], *ann[:2], 1.0, 1.0, 0.0, cnn[2], ann[2]).log_odds(trials.scores, trials.closeness)
+    cnn, ann = (_line(trials.scores[model], trials.truth) for model in MODELS)
+    alone = Calibration(*cnn, *ann, 1.0, 1.0, 0.0).log_odds(trials.scores)
 
     def loss(values: np.ndarray) -> float:
         weights = np.abs(values[:2])  # a model never speaks against itself
@@ -79,18 +74,17 @@ def calibrate(trials: Trials) -> Calibration:
         return cross_entropy(fused, trials.truth) + RIDGE * values @ values
 
     cnn_weight, ann_weight, offset = _least(loss, [0.7, 0.3, 0.0])
-    return Calibration(*cnn[:2], *ann[:2], abs(cnn_weight), abs(ann_weight), offset, cnn[2], ann[2])
+    return Calibration(*cnn, *ann, abs(cnn_weight), abs(ann_weight), offset)
 
 
-def _line(scores: np.ndarray, near: np.ndarray, truth: np.ndarray) -> tuple[float, float, float]:
-    """Slope, offset and weight of the closeness."""
+def _line(scores: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Slope, weight of the rivals, offset."""
+    others = rivalry(scores)
 
     def loss(values: np.ndarray) -> float:
-        log_odds = values[0] * scores + values[1] - values[2] * near[:, None]
-        return cross_entropy(log_odds, truth) + RIDGE * values @ values
+        return cross_entropy(values[0] * scores - values[1] * others + values[2], truth) + RIDGE * values @ values
 
-    slope, offset, weight = _least(loss, [3.0, 0.0, 0.0])
-    return slope, offset, weight
+    return _least(loss, [3.0, 0.0, 0.0])
 
 
 def _least(loss, start: list[float]) -> list[float]:

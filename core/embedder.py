@@ -23,14 +23,14 @@ PRETRAINED = Path(__file__).resolve().parents[1] / "pretrained"
 MODELS = ("cnn", "ann")
 CALIBRATION = (  # the fields of `core.heads.Calibration`, which imports this module
     "cnn_slope",
+    "cnn_rivals",
     "cnn_offset",
     "ann_slope",
+    "ann_rivals",
     "ann_offset",
     "cnn_weight",
     "ann_weight",
     "both_offset",
-    "cnn_cohort",
-    "ann_cohort",
 )
 BATCH = 16  # segments in one forward pass: beyond this a CPU gains nothing and memory grows
 

@@ -19,7 +19,6 @@ UNKNOWN = "Unknown"
 NOT_ENOUGH_SPEECH = "not enough speech"
 ANSWERS = (*MODELS, "both")
 C = 1.0  # SVM regularisation; classes are balanced
-NEAREST = 50  # of the cohort, to which the closeness of a segment is measured
 
 
 @dataclass(frozen=True)
@@ -52,41 +51,39 @@ SILENT = Decision(NOT_ENOUGH_SPEECH, 1.0)
 
 @dataclass(frozen=True)
 class Calibration:
-    """Log-odds of a person against Unknown = `slope` * score - `cohort` * closeness + `offset`, for each model;
-    `cnn_weight`, `ann_weight` and `both_offset` make the fusion of the two models' log-odds."""
+    """Log-odds of a person against Unknown = `slope` * score - `rivals` * (1 + mean score of the others enrolled)
+    + `offset`, for each model; `cnn_weight`, `ann_weight` and `both_offset` make the fusion of the log-odds.
+
+    A stranger in the room where people enrolled comes a little close to all of them, a person enrolled to one only: the
+    scores of the others tell the two apart where the score alone cannot.
+    """
 
     cnn_slope: float
+    cnn_rivals: float
     cnn_offset: float
     ann_slope: float
+    ann_rivals: float
     ann_offset: float
     cnn_weight: float
     ann_weight: float
     both_offset: float
-    cnn_cohort: float = 0.0
-    ann_cohort: float = 0.0
 
-    def log_odds(
-        self, scores: dict[str, np.ndarray], closeness: dict[str, np.ndarray] | None = None
-    ) -> dict[str, np.ndarray]:
-        """SVM scores (n, people) and closeness to the cohort (n,), by model -> log-odds against Unknown (n, people)
-        for 'cnn', 'ann' and 'both'. Without closeness its part is left out."""
-        cnn = self.cnn_slope * scores["cnn"] + self.cnn_offset
-        ann = self.ann_slope * scores["ann"] + self.ann_offset
-        if closeness is not None:
-            cnn = cnn - self.cnn_cohort * closeness["cnn"][:, None]
-            ann = ann - self.ann_cohort * closeness["ann"][:, None]
+    def log_odds(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+        """SVM scores (n, people) by model -> log-odds against Unknown (n, people) for 'cnn', 'ann' and 'both'."""
+        cnn = self.cnn_slope * scores["cnn"] - self.cnn_rivals * rivalry(scores["cnn"]) + self.cnn_offset
+        ann = self.ann_slope * scores["ann"] - self.ann_rivals * rivalry(scores["ann"]) + self.ann_offset
         return {"cnn": cnn, "ann": ann, "both": self.cnn_weight * cnn + self.ann_weight * ann + self.both_offset}
 
 
-def closeness(embeddings: np.ndarray, cohort: np.ndarray) -> np.ndarray:
-    """How much segments sound like anybody at all: mean cosine to their `NEAREST` of the cohort, (n, D) -> (n,).
+def rivalry(scores: np.ndarray) -> np.ndarray:
+    """1 + the mean score of everybody else enrolled, (n, people) -> (n, people); 0 where a person is alone.
 
-    High for the kind of voice and recording of which the cohort holds many, where strangers come close to anyone; the
-    same idea as the test-side part of adaptive score normalisation (Matejka et al. 2017, Interspeech).
+    -1 is an SVM's own score of somebody else.
     """
-    cosines = embeddings @ cohort.T
-    count = min(NEAREST, cosines.shape[1])
-    return np.partition(cosines, -count, axis=1)[:, -count:].mean(axis=1)
+    people = scores.shape[1]
+    if people < 2:
+        return np.zeros_like(scores)
+    return 1.0 + (scores.sum(axis=1, keepdims=True) - scores) / (people - 1)
 
 
 def probabilities(log_odds: np.ndarray) -> np.ndarray:
@@ -134,15 +131,11 @@ class Heads:
         """`people[i]`: the enrolment embeddings of `names[i]`. One person is enough; none answers Unknown always."""
         self.names = tuple(names)
         self.calibration = calibration
-        self.cohort = cohort
         self.machines = {model: fit_svms([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
 
     def log_odds(self, embeddings: Embeddings) -> dict[str, np.ndarray]:
         """By answer ('cnn', 'ann', 'both'): log-odds against Unknown, (n, people)."""
-        return self.calibration.log_odds(
-            {model: self.machines[model].scores(embeddings.of(model)) for model in MODELS},
-            {model: closeness(embeddings.of(model), self.cohort.of(model)) for model in MODELS},
-        )
+        return self.calibration.log_odds({m: self.machines[m].scores(embeddings.of(m)) for m in MODELS})
 
     def decide(self, embeddings: Embeddings) -> list[dict[str, Decision]]:
         """For each segment the decisions by answer: {'cnn': ..., 'ann': ..., 'both': ...}."""

@@ -12,6 +12,7 @@ import sys
 import time
 import zipfile
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -220,11 +221,12 @@ def restore(path: Path, variables: list) -> int:
 
     `DatasetError` when there is no checkpoint, or one of another network.
     """
-    try:
-        file = np.load(path, allow_pickle=False)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
-        raise DatasetError(f"{path} is no checkpoint of a training run: {error}") from error
-    with file:
+    with ExitStack() as open_files:
+        try:
+            handle = open_files.enter_context(Path(path).open("rb"))
+            file = open_files.enter_context(np.load(handle, allow_pickle=False))
+        except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise DatasetError(f"{path} is no checkpoint of a training run: {error}") from error
         for index, variable in enumerate(variables):
             name = f"v{index}"
             if name not in file or tuple(file[name].shape) != tuple(variable.shape):

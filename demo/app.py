@@ -6,6 +6,7 @@ import logging
 import os
 import shutil
 import signal
+import socket
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -73,6 +74,7 @@ def launch(*, home: str | Path | None, host: str = DEFAULT_HOST, port: int | Non
 
     `home`: folder of the speaker store. `port`: None takes the first free one from 7860 on.
     """
+    _check_port(host, port)
     with _private_folder(), _ended_politely():
         recognizer = _Loading(home)
         page = build(recognizer.ready())  # importing Gradio and loading the weights go on at the same time
@@ -117,6 +119,17 @@ class _Loading:
             self._outcome.embedder.embed([np.random.default_rng(0).normal(0, 0.1, SEGMENT_SAMPLES).astype(np.float32)])
         except Exception:  # noqa: BLE001 - the first answer meets it again and says it
             logging.getLogger("demo").warning("warming up failed", exc_info=True)
+
+
+def _check_port(host: str, port: int | None) -> None:
+    """Find out before the weights load; Gradio finds it out last."""
+    if port is None:
+        return
+    try:
+        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+            pass
+    except (OSError, OverflowError) as error:
+        raise SpeakerError(texts.PORT_TAKEN.format(port=port, host=host)) from error
 
 
 def _serve(page: gr.Blocks, *, host: str, port: int | None, open_browser: bool) -> str:

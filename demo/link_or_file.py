@@ -31,7 +31,7 @@ def seconds_of(text: str) -> float | None:
     text = (text or "").strip()
     if not text:
         return None
-    if not re.fullmatch(r"\d{1,6}(\.\d+)?|\d{1,3}(:[0-5]?\d){1,2}(\.\d+)?", text):
+    if not re.fullmatch(r"\d{1,6}(\.\d+)?|\d{1,3}(:[0-5]?\d){1,2}(\.\d+)?", text, re.ASCII):
         raise SourceError(texts.BAD_TIME.format(text=text[:20]))
     total = 0.0
     for part in text.split(":"):

@@ -25,7 +25,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the o
 import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate, stream
-from core.augment import WaveformAugmenter
+from core.augment import Chances, WaveformAugmenter
 from core.calibration import NEUTRAL, Voice, calibrate, expected_calibration_error, simulate
 from core.dataset.build import EXTENSIONS, Recording, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
@@ -36,6 +36,8 @@ from core.spectral import COLUMNS
 from core.training import load_features, load_images, restore
 
 MIN_SPEECH = 10.0  # s of speech a held-out voice needs to take part in the calibration
+ROOMS = 8  # simulated rooms and microphones
+ROOM = Chances(noise=0.5, reverberation=0.5, equaliser=0.7, band_limit=0.5, floor=0.5)
 TOLERANCE = 1e-4  # largest difference allowed between Keras and ONNX
 
 
@@ -101,10 +103,9 @@ def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
 
 def held_out_voices(args: argparse.Namespace, embedder: Embedder) -> list[Voice]:
     """The validation speakers with at least `MIN_SPEECH` s: the first half of their speech (30 s at most) enrols, the
-    other half (40 s at most) tests, clean and through a simulated microphone."""
+    other half (40 s at most) tests; as recorded, and in `ROOMS` simulated rooms that are the same for everybody."""
     names = set(load_features(args.dataset, "validation").names)
-    augmenter = WaveformAugmenter.shared(args.noise)
-    chance = np.random.default_rng(args.seed)
+    augmenter = WaveformAugmenter(WaveformAugmenter.shared(args.noise).noise, ROOM)
     voices = []
     for name, recordings in find_speakers(args.recordings).items():
         speech = _speech(recordings) if name in names else None
@@ -113,14 +114,24 @@ def held_out_voices(args: argparse.Namespace, embedder: Embedder) -> list[Voice]
             enrol = _clips(speech.between(0.0, min(half, 30.0)), step=2.5)
             tests = _clips(speech.between(half, min(speech.duration, half + 40.0)), step=5.0)
             if enrol and tests:
-                heard = tests + [augmenter(clip, chance) for clip in tests]
-                voices.append(Voice(embedder.embed(enrol), embedder.embed(heard), name.split("-")[0]))
+                in_rooms = [
+                    tuple(
+                        embedder.embed([_in_room(augmenter, clip, room) for clip in clips]) for room in range(ROOMS + 1)
+                    )
+                    for clips in (enrol, tests)
+                ]
+                voices.append(Voice(*in_rooms, name.split("-")[0]))
     if len(voices) < 10:
         raise DatasetError(
             f"only {len(voices)} held-out speakers with {MIN_SPEECH:g} s of speech, 10 are needed: make the dataset "
             "with --split speaker and a larger --validation"
         )
     return voices
+
+
+def _in_room(augmenter: WaveformAugmenter, clip: np.ndarray, room: int) -> np.ndarray:
+    """Room 0 is the recording as it is; in the others the same generator makes the same choices for every clip."""
+    return augmenter(clip, np.random.default_rng(room)) if room else clip
 
 
 def _speech(recordings: tuple[Recording, ...]) -> Audio:
@@ -175,7 +186,7 @@ def main(argv: list[str] | None = None) -> int:
     trials = simulate(held_out_voices(args, embedder), cohort, seed=args.seed)
     calibration = calibrate(trials)
     report = {"tests": len(trials.truth)}
-    for answer, log_odds in calibration.log_odds(trials.scores, trials.closeness).items():
+    for answer, log_odds in calibration.log_odds(trials.scores).items():
         chances = probabilities(log_odds)
         truth = np.where(trials.truth < 0, chances.shape[1] - 1, trials.truth)
         correct = chances.argmax(axis=1) == truth

@@ -160,7 +160,11 @@ def build_speaker(task: Task, folder: Path) -> str:
             clips.append(samples)
     if task.copies and clips:
         _augmented(task, folder, clips, [row.split for row in rows])
-    result = {"made_of": made_of, "rows": [asdict(row) for row in rows], "features": [list(map(float, row)) for row in features]}
+    result = {
+        "made_of": made_of,
+        "rows": [asdict(row) for row in rows],
+        "features": [list(map(float, row)) for row in features],
+    }
     _write_whole(done, json.dumps({**result, "skipped": skipped}).encode())
     return "\n".join(skipped)
 

@@ -1,4 +1,4 @@
-"""core.augment: what comes out has the shape, range and level of what went in, by seed; troubles are as strong as said."""
+"""core.augment: what comes out keeps shape, range and level, by seed; troubles are as strong as said."""
 
 import numpy as np
 import pytest

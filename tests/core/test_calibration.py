@@ -1,5 +1,7 @@
 """core.calibration: simulated enrolments, and probabilities that mean what they say."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -24,16 +26,19 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def people(chance: np.random.Generator, count: int, *, cnn_noise: float = 0.5, ann_noise: float = 1.0) -> list[Voice]:
-    """Voices as clouds around random directions: the CNN hears them more clearly than the ANN."""
+    """Voices as clouds around random directions, in two rooms: the CNN hears them more clearly than the ANN."""
     voices = []
     for _ in range(count):
         centre = {model: chance.standard_normal(SIZE) for model in MODELS}
         noise = {"cnn": cnn_noise, "ann": ann_noise}
-        parts = [
-            Embeddings(*(unit(centre[m] + noise[m] * chance.standard_normal((rows, SIZE))) for m in MODELS))
+        enrol, test = (
+            tuple(
+                Embeddings(*(unit(centre[m] + noise[m] * chance.standard_normal((rows, SIZE))) for m in MODELS))
+                for _ in range(2)
+            )
             for rows in (6, 4)
-        ]
-        voices.append(Voice(*parts))
+        )
+        voices.append(Voice(enrol, test))
     return voices
 
 
@@ -45,9 +50,9 @@ def trials() -> Trials:
 
 
 def test_a_simulation_tests_everybody_in_every_draw(trials):
-    assert trials.truth.shape == (12 * 14 * 4,)
+    assert trials.truth.shape == (2 * 12 * 14 * 4,)  # in the room of the enrolment, and in one drawn anew
     assert all(trials.scores[model].shape == (len(trials.truth), 5) for model in MODELS)
-    assert np.bincount(trials.truth + 1).tolist() == [12 * 9 * 4, *[12 * 4] * 5]  # strangers first
+    assert np.bincount(trials.truth + 1).tolist() == [2 * 12 * 9 * 4, *[2 * 12 * 4] * 5]  # strangers first
     own = trials.scores["cnn"][trials.truth >= 0]
     assert (own.argmax(axis=1) == trials.truth[trials.truth >= 0]).mean() > 0.9
 
@@ -61,6 +66,29 @@ def test_a_simulation_is_the_same_again():
     one, two = made(), made()
     np.testing.assert_array_equal(one.truth, two.truth)
     np.testing.assert_array_equal(one.scores["ann"], two.scores["ann"])
+
+
+def test_strangers_come_from_the_corpus_of_the_people_enrolled():
+    """Seven voices of one corpus are enough for a draw of five within it, three of another are not."""
+    chance = np.random.default_rng(6)
+    cohort = Embeddings(*(unit(chance.standard_normal((30, SIZE))) for _ in MODELS))
+    voices = people(chance, 10)
+    mixed = [replace(voice, corpus="large" if index < 7 else "small") for index, voice in enumerate(voices)]
+    made = simulate(mixed, cohort, draws=2, people=5)
+    assert len(made.truth) == 2 * (7 + 10) * 4
+
+
+def test_rivals_tell_a_stranger_in_the_room_from_a_person_enrolled():
+    """Equal scores of the best person: where the others come close too, it is rather a stranger."""
+    chance = np.random.default_rng(7)
+    own, stranger = (np.full((300, 3), -1.0) + chance.normal(0.0, 0.1, (300, 3)) for _ in range(2))
+    own[:, 0] = stranger[:, 0] = chance.normal(0.3, 0.2, 300)
+    stranger[:, 1:] += 0.6
+    scores = np.concatenate([own, stranger])
+    made = calibrate(Trials({model: scores for model in MODELS}, np.repeat([0, -1], 300)))
+    assert made.cnn_rivals > 0
+    chances = probabilities(made.log_odds({model: scores for model in MODELS})["cnn"])
+    assert (chances[:300].argmax(axis=1) == 0).mean() > 0.95 and (chances[300:].argmax(axis=1) == 3).mean() > 0.95
 
 
 def test_calibration_lowers_the_cross_entropy_and_the_gap(trials):

@@ -261,7 +261,11 @@ def test_noise_becomes_images(chance, tmp_path):
 
 rows_of_anything = st.builds(
     Row,
-    **{name: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0")) for name in COLUMNS if name != "start"},
+    **{
+        name: st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\n\0"))
+        for name in COLUMNS
+        if name != "start"
+    },
     start=st.floats(0, 1e5).map(lambda value: round(value, 3)),
 )
 

@@ -9,7 +9,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.embedder import MODELS, Embedder, Embeddings
-from core.heads import ANSWERS, NOT_ENOUGH_SPEECH, SILENT, UNKNOWN, Calibration, Decision, Heads, fit_svms, probabilities
+from core.heads import (
+    ANSWERS,
+    NOT_ENOUGH_SPEECH,
+    SILENT,
+    UNKNOWN,
+    Calibration,
+    Decision,
+    Heads,
+    fit_svms,
+    probabilities,
+    rivalry,
+)
 from core.segments import fit, normalise, prepare, speech_segments
 
 VOICES = ("amina", "jo", "kofi", "mei", "sven")
@@ -167,9 +178,16 @@ def test_chances_by_hand():
 
 
 def test_calibration_by_hand():
-    made = Calibration(2.0, -1.0, 4.0, 1.0, 0.5, 0.25, 3.0).log_odds({m: np.array([[1.0, -1.0]]) for m in MODELS})
-    assert made["cnn"].tolist() == [[1.0, -3.0]] and made["ann"].tolist() == [[5.0, -3.0]]
-    assert made["both"].tolist() == [[0.5 + 1.25 + 3.0, -1.5 - 0.75 + 3.0]]
+    """Scores 1 and -1: the rivalry is 1 + -1 = 0 for the first person, 1 + 1 = 2 for the second."""
+    made = Calibration(2.0, 0.5, -1.0, 4.0, 0.0, 1.0, 0.5, 0.25, 3.0)
+    odds = made.log_odds({m: np.array([[1.0, -1.0]]) for m in MODELS})
+    assert odds["cnn"].tolist() == [[1.0, -4.0]] and odds["ann"].tolist() == [[5.0, -3.0]]
+    assert odds["both"].tolist() == [[0.5 + 1.25 + 3.0, -2.0 - 0.75 + 3.0]]
+
+
+def test_rivalry_by_hand():
+    assert rivalry(np.array([[1.0, -1.0, 0.0]])).tolist() == [[0.5, 1.5, 1.0]]
+    assert rivalry(np.array([[0.7], [-2.0]])).tolist() == [[0.0], [0.0]]  # nobody else is enrolled
 
 
 def test_how_a_decision_reads():

@@ -19,7 +19,9 @@ def answer(index: int, both: str, *, cnn: str | None = None, ann: str | None = N
     """The answer to the 5 s that begin at 5 * index."""
 
     def decision(name: str) -> Decision:
-        return SILENT if name == NOT_ENOUGH_SPEECH else Decision(name, chance, "Jo" if name == UNKNOWN else UNKNOWN, 0.05)
+        return (
+            SILENT if name == NOT_ENOUGH_SPEECH else Decision(name, chance, "Jo" if name == UNKNOWN else UNKNOWN, 0.05)
+        )
 
     return Answer(
         Segment(5.0 * index, 5.0 * index + 5.0), GOOD, decision(cnn or both), decision(ann or both), decision(both)
@@ -121,9 +123,7 @@ def test_json_holds_everything():
     read = json.loads(EXAMPLE.to_json())
     assert (read["source"], read["model"]) == ("talk.wav", "m1")
     back = tuple(
-        Answer(
-            Segment(**one["segment"]), Quality(**one["quality"]), *(Decision(**one[which]) for which in ANSWERS)
-        )
+        Answer(Segment(**one["segment"]), Quality(**one["quality"]), *(Decision(**one[which]) for which in ANSWERS))
         for one in read["segments"]
     )
     assert back == EXAMPLE.answers

@@ -19,6 +19,7 @@ from demo.app import build, launch
 from demo.examples import clip, missing_examples
 from demo.job import Job, Work
 from demo.take import Take, speech_in
+from tests.core.media_server import MediaServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -81,6 +82,24 @@ def test_a_file_without_sound_is_one_sentence(recognizer, tmp_path):
     *_, (status, html, _) = link_or_file.listen(recognizer, Job(), Work(path=str(path)))
     assert status.count("notice-error") == 1 and "nothing.mp3 is empty" in status
     assert texts.RESULTS_EMPTY in html
+
+
+def test_a_link_is_fetched_judged_and_can_be_played(recognizer, tmp_path, monkeypatch):
+    server = MediaServer()
+    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    try:
+        job = Job()
+        work = link_or_file.work_of(None, server.url("voice.wav"), "0:01", "")
+        *_, (status, _, player) = link_or_file.listen(recognizer, job, work)
+        assert "notice-good" in status and job.title == "voice"
+        assert [(one.segment.start, one.segment.end) for one in job.answers] == [(0.0, pytest.approx(2.0, abs=0.05))]
+        assert not job.answers[0].both.is_person  # tones
+        assert Path(player).is_file() and [path for path in tmp_path.rglob("*") if path.is_file()] == [Path(player)]
+        *_, (status, _, player) = link_or_file.listen(recognizer, job, Work(link=server.url("nothing-here")))
+        assert status.count("notice-error") == 1 and player is None and job.answers == []
+    finally:
+        server.close()
 
 
 def test_with_nobody_enrolled_the_result_says_what_to_do(empty, samples):

@@ -81,14 +81,8 @@ FILES = {
     "cut.flac": (truncated_flac, "cut.flac"),
     "cut.opus": (lambda path, voice: path.write_bytes(SPEECH.read_bytes()[:60]), "cut.opus"),
     "letter.mp3": (lambda path, voice: path.write_text("Dear Amina, " * 500), "letter.mp3 is not audio that can be"),
-    "noise.bin": (
-        lambda path, voice: path.write_bytes(np.random.default_rng(1).bytes(50_000)),
-        "noise.bin is not audio that can be",
-    ),
-    "picture.png": (
-        lambda path, voice: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20),
-        "picture.png",
-    ),
+    "x.bin": (lambda path, voice: path.write_bytes(np.random.default_rng(1).bytes(50_000)), "x.bin is not audio that"),
+    "a.png": (lambda path, voice: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20), "a.png"),
     "folder.wav": (lambda path, voice: path.mkdir(), "folder.wav is a folder, not an audio file"),
     "nothing here.wav": (lambda path, voice: None, "nothing here.wav cannot be read: No such file or directory"),
 }

@@ -54,7 +54,10 @@ def test_a_closed_segment_is_judged_as_a_recording_is(recognizer, voice):
     sound = voice("amina_test").between(0.0, 10.0)
     ear = LiveEar()
     ear.hear(sound.samples, SAMPLE_RATE)
-    assert list(ear.look(recognizer).closed) == list(recognizer.identify(sound))
+    for closed, one in zip(ear.look(recognizer).closed, recognizer.identify(sound), strict=True):
+        assert (closed.segment, closed.quality, closed.both.name) == (one.segment, one.quality, one.both.name)
+        assert closed.cnn.probability == pytest.approx(one.cnn.probability, abs=1e-6)
+        assert closed.ann.probability == pytest.approx(one.ann.probability, abs=1e-6)
 
 
 def test_sound_that_does_not_come_is_counted(recognizer, voice):

@@ -70,7 +70,7 @@ def test_probabilities_are_never_certain(probability, shown):
 def test_six_lights_say_how_good_each_segment_is():
     noisy = Quality(speech=4.0, level=-20.0, clipped=0.0, snr=3.0)
     html = people_view.gathered(10.0, [GOOD, noisy])
-    assert html.count('class="light') == 6
+    assert html.count('<span class="light') == 6
     assert html.count("is-good") == 1 and html.count("is-warn") == 1
     assert "10 s of 30 s" in html and "Noisy" in html
     assert texts.SPEECH_ENOUGH.format(speech=31.0) in people_view.gathered(31.0, [GOOD] * 6)

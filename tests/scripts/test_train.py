@@ -1,0 +1,116 @@
+"""scripts/train_cnn.py and train_ann.py on a small dataset: a few steps, stopped and gone on with, bad input."""
+
+import csv
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio import SAMPLE_RATE
+from core.dataset.build import build, build_noise, find_speakers, plan
+from tests.conftest import ROOT
+
+VOICES = ("amina", "jo", "kofi")
+PATIENCE = 280  # s for a process on a busy machine
+
+pytestmark = [
+    pytest.mark.timeout(600),
+    pytest.mark.skipif(
+        importlib.util.find_spec("tensorflow") is None, reason="TensorFlow is not installed: training needs it"
+    ),
+]
+
+
+def train(script: str, *words: str | Path) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, f"scripts/{script}.py", *map(str, words)],
+        cwd=ROOT,
+        env={**os.environ, "KERAS_BACKEND": "tensorflow", "TF_CPP_MIN_LOG_LEVEL": "3"},
+        capture_output=True,
+        text=True,
+        timeout=PATIENCE,
+    )
+
+
+@pytest.fixture(scope="module")
+def dataset(voice, tmp_path_factory) -> Path:
+    root = tmp_path_factory.mktemp("small")
+    for name in VOICES:
+        (root / "in" / name).mkdir(parents=True)
+        for kind in ("enrol", "test"):
+            soundfile.write(root / "in" / name / f"{kind}.flac", voice(f"{name}_{kind}").samples, SAMPLE_RATE)
+    (root / "noise").mkdir()
+    noise = np.random.default_rng(0).uniform(-0.1, 0.1, 6 * SAMPLE_RATE)
+    soundfile.write(root / "noise" / "hiss.flac", noise, SAMPLE_RATE)
+    build(plan(find_speakers([root / "in"]), copies=1), root / "out")
+    build_noise(root / "noise", root / "out")
+    return root / "out"
+
+
+def step_of(run: Path) -> int:
+    with np.load(run / "checkpoint.npz", allow_pickle=False) as file:
+        return int(file["step"])
+
+
+def log_of(run: Path) -> list[dict[str, str]]:
+    with (run / "log.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+RUNS = {
+    "train_cnn": (("--batch", "4", "--crop", "100", "--steps", "3"), "images of 3 speakers, 1 noise images"),
+    "train_ann": (("--batch", "16", "--hidden", "32", "--steps", "3"), "feature rows of 3 speakers"),
+}
+
+
+@pytest.mark.parametrize("script", RUNS)
+def test_a_few_steps_stopped_and_gone_on_with(dataset, tmp_path, script):
+    options, heard = RUNS[script]
+    words = (dataset, "--output", tmp_path, *options)
+
+    stopped = train(script, *words, "--minutes", "0")  # time is over after the first step
+    assert stopped.returncode == 0, stopped.stderr[-2000:]
+    assert heard in stopped.stdout and stopped.stdout.splitlines()[-1] == "stopped by --minutes; run again to go on"
+    assert step_of(tmp_path) == 1
+
+    finished = train(script, *words)
+    assert finished.returncode == 0, finished.stderr[-2000:]
+    assert finished.stdout.splitlines()[-1] == "finished" and step_of(tmp_path) == 3
+
+    log = log_of(tmp_path)
+    assert [int(line["step"]) for line in log] == [1, 3]
+    for line in log:
+        assert np.isfinite(float(line["loss"])) and 0 <= float(line["accuracy"]) <= 1
+        assert 0 <= float(line["validation_eer"]) <= 1
+    recipe = json.loads((tmp_path / "recipe.json").read_text())
+    assert recipe["speakers"] == list(VOICES) and recipe["steps"] == 3 and recipe["seed"] == 0
+    assert recipe["architecture"] == script[-3:] and recipe["backend"] == "tensorflow"
+    assert recipe["parameters"] > 1000 and script in recipe["command"]
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "body.weights.h5",
+        "checkpoint.npz",
+        "log.csv",
+        "recipe.json",
+    ]
+
+
+@pytest.mark.parametrize("script", RUNS)
+def test_no_dataset_is_one_line_and_exit_code_2(tmp_path, script):
+    done = train(script, tmp_path, "--output", tmp_path / "run")
+    assert done.returncode == 2 and done.stdout == ""
+    (line,) = done.stderr.splitlines()
+    assert line.startswith(f"{script}: ") and "has no segments.csv: make it with scripts/create_dataset.py" in line
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_start_that_is_no_run_is_refused(dataset, tmp_path):
+    done = train("train_cnn", dataset, "--output", tmp_path / "run", "--start", tmp_path / "nowhere", "--steps", "1")
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith("train_cnn: ")
+    assert "is no checkpoint of a training run" in done.stderr.splitlines()[-1]
