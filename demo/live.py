@@ -17,6 +17,7 @@ from demo.examples import enrol_examples
 from demo.live_ear import LiveEar, Moment
 from demo.notice_view import notice, trouble
 from demo.palette import colours
+from demo.slices import sweep, sweep_soon
 from demo.tab import Tab
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def names_of(recognizer: Recognizer) -> dict[str, str]:
 def hear_slice(recognizer: Recognizer, path: str | None, ear: LiveEar) -> tuple[str, str]:
     """One slice of the browser's microphone -> the screen and a notice. The slice is deleted."""
     try:
-        if path:
+        if path and Path(path).exists():  # else swept away while the server was busy
             import soundfile
 
             try:
@@ -66,6 +67,7 @@ def hear_slice(recognizer: Recognizer, path: str | None, ear: LiveEar) -> tuple[
             finally:
                 Path(path).unlink(missing_ok=True)  # nothing of a voice stays on the disk
             ear.hear(samples, rate)
+        sweep()
         return view(ear.look(recognizer), names_of(recognizer)), ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return view(ear.moment, {}), trouble(error)
@@ -76,6 +78,7 @@ def stopped(recognizer: Recognizer, ear: LiveEar) -> str:
     from dataclasses import replace
 
     ear.moment = replace(ear.moment, listening=False)
+    sweep_soon()
     return view(ear.moment, names_of(recognizer))
 
 

@@ -200,6 +200,8 @@ def test_from_the_first_click_to_the_right_name(app, page, voice, samples, tmp_p
     page.locator("#live-microphone button", has_text="Stop").click()
     page.locator("#live-screen").get_by_text("Not listening").wait_for()
 
-    kept = [path.name for path in temporary.rglob("*.wav") if path.stat().st_size and path.name != "robin.wav"]
-    assert kept == [], "slices of the microphone stay on the disk"
+    deadline = time.monotonic() + PATIENCE / 1000  # slices that a busy server dropped are swept away soon after
+    while kept := list(temporary.rglob("audio.wav")):
+        assert time.monotonic() < deadline, f"slices of the microphone stay on the disk: {kept}"
+        time.sleep(1.0)
     assert page.hosts <= {"127.0.0.1", "", None}, f"the page asked {page.hosts}"

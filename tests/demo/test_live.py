@@ -12,6 +12,7 @@ from core.segments import Segment
 from demo import live, texts
 from demo.computer_ear import ComputerEar
 from demo.live_ear import RING_SAMPLES, LiveEar
+from demo.slices import sweep
 from tests.core.test_source_microphone import sound_server  # noqa: F401 - a fixture
 
 
@@ -146,3 +147,13 @@ def test_this_computers_microphone_names_who_speaks(recognizer, voice, sound_ser
     player.wait()
     assert "Kofi" in names and "Amina" not in names
     assert not ear.running and texts.STOPPED in live.look_computer(recognizer, ear)[0]
+
+
+def test_slices_nobody_took_are_swept_away_and_recordings_stay(tmp_path, monkeypatch, voice):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    for name, seconds in (("slice", 1.0), ("recording", 30.0)):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "audio.wav", voice("jo_enrol").between(0.0, seconds).samples, SAMPLE_RATE)
+    assert sweep() == 0  # it may still be taken
+    assert sweep(older_than=0.0) == 1
+    assert [path.parent.name for path in tmp_path.rglob("audio.wav")] == ["recording"]

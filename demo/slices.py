@@ -1,0 +1,36 @@
+"""Slices of the browser's microphone that Gradio wrote to the disk and nobody took: a busy server drops some."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from pathlib import Path
+
+SLICE_NAME = "audio.wav"  # what Gradio's page calls a slice, and also a whole recording
+MAX_SLICE_SECONDS = 15.0  # s: longer ones are recordings to enrol with and stay
+WAITING_SECONDS = 10.0  # s a slice may wait to be taken
+
+
+def sweep(*, older_than: float = WAITING_SECONDS) -> int:
+    """Delete slices that are at least `older_than` seconds old; how many."""
+    folder, gone = os.environ.get("GRADIO_TEMP_DIR"), 0
+    if not folder:
+        return 0
+    import soundfile
+
+    for path in Path(folder).rglob(SLICE_NAME):
+        try:
+            if time.time() - path.stat().st_mtime >= older_than and soundfile.info(path).duration < MAX_SLICE_SECONDS:
+                path.unlink()
+                gone += 1
+        except (OSError, soundfile.LibsndfileError):
+            continue  # taken at this moment, or still being written
+    return gone
+
+
+def sweep_soon() -> None:
+    """Once more when the last slices have arrived."""
+    timer = threading.Timer(2 * WAITING_SECONDS, sweep)
+    timer.daemon = True
+    timer.start()
