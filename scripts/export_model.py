@@ -54,6 +54,14 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+def read_recipe(run: Path) -> dict:
+    """What `core.training.save_run` wrote, the number of voices in place of their names, and as `first` the recipe of
+    the run it began with, where there was one."""
+    recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    recipe["voices"] = len(recipe.pop("speakers"))
+    return recipe | {"first": read_recipe(Path(recipe["start"]))} if recipe.get("start") else recipe
+
+
 def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarray) -> dict[str, dict]:
     """Write cnn.onnx and ann.onnx, each compared with Keras on real segments; returns their recipes."""
     import onnxruntime
@@ -65,7 +73,7 @@ def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarr
         ("cnn", args.cnn, images.astype(np.float32) / np.float32(255.0)),
         ("ann", args.ann, rows),
     ):
-        recipe = json.loads((run / "recipe.json").read_text())
+        recipe = read_recipe(run)
         options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
         body = ARCHITECTURES[recipe["architecture"]](**options)
         restore(run / "checkpoint.npz", body.variables)
@@ -78,8 +86,7 @@ def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarr
         if gap > TOLERANCE:
             raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
-        recipes[name] = {key: value for key, value in recipe.items() if key != "speakers"} | {
-            "voices": len(recipe["speakers"]),
+        recipes[name] = recipe | {
             "difference": gap,
         }
     return recipes

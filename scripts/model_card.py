@@ -1,4 +1,4 @@
-"""Write pretrained/MODEL_CARD.md, and the table in README.md, from model.json and the result of scripts/evaluate.py.
+r"""Write pretrained/MODEL_CARD.md, and the table in README.md, from model.json and the result of scripts/evaluate.py.
 
 python scripts/evaluate.py ../shared/speech/dev --channel clean,mic --json pretrained/evaluation.json
 python scripts/model_card.py
@@ -54,8 +54,9 @@ def percent(value: float) -> str:
 def table(results: dict, models: list[str]) -> str:
     """One row per channel and model."""
     lines = [
-        "| channel | model | accuracy of 5 (95 % interval) | worst draw | verification EER | open-set EER |",
-        "| --- | --- | --- | --- | --- | --- |",
+        "| channel | model | accuracy of 5 (95 % interval) | worst draw | verification EER | open-set EER | "
+        "stranger named / person missed |",
+        "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for channel in results["cnn"]:
         for model in models:
@@ -64,15 +65,24 @@ def table(results: dict, models: list[str]) -> str:
                 low, high = cell["ci95"]
                 lines.append(
                     f"| {channel} | {NAMES[model]} | {percent(cell['accuracy'])} ({100 * low:.1f}-{100 * high:.1f}) | "
-                    f"{percent(cell['worst'])} | {percent(cell['eer'])} | {percent(cell['open_set_eer'])} |"
+                    f"{percent(cell['worst'])} | {percent(cell['eer'])} | {percent(cell['open_set_eer'])} | "
+                    f"{_mistakes(cell)} |"
                 )
     return "\n".join(lines)
 
 
+def _mistakes(cell: dict) -> str:
+    """How often Unknown was missed, and said wrongly, at the calibration shipped."""
+    if "unknown_false_accept" not in cell:
+        return ""
+    return f"{percent(cell['unknown_false_accept'])} / {percent(cell['unknown_false_reject'])}"
+
+
 def recipe(facts: dict) -> str:
     shown = ("architecture", "parameters", "voices", "examples", "steps", "batch", "crop", "rate", "margin", "seed")
-    shown += ("backend", "precision", "start", "command")
-    return ", ".join(f"{name} {facts[name]}" for name in shown if facts.get(name) is not None)
+    shown += ("backend", "precision", "command")
+    line = ", ".join(f"{name} {facts[name]}" for name in shown if facts.get(name) is not None)
+    return f"{recipe(facts['first'])}; and then: {line}" if "first" in facts else line
 
 
 def card(model: dict, results: dict) -> str:
@@ -94,17 +104,22 @@ a perceptron. Both trained with an additive angular margin softmax. A linear SVM
 
 ## Results on voices and recordings never seen in training
 
-`{results.get("command", "scripts/evaluate.py")}`: LibriSpeech dev-clean excerpts, {first["speakers"]} readers,
-{first["tests"]} test segments of 5 s. The first 30 s of speech of a reader's first recording enrol; *other recordings*
-are the tests. 200 draws of five readers; the other readers are the strangers of the open-set EER. `mic`: the tests
-through a 150-5500 Hz band-pass with white noise at 20 dB SNR.
+By `scripts/evaluate.py`: LibriSpeech dev-clean excerpts, {first["speakers"]} readers, {first["tests"]} test segments of
+5 s. The first 30 s of speech of a reader's first recording enrol; *other recordings* are the tests (the rest of it
+for the few readers with one). {first["draws"]} draws of five readers; the other readers are the strangers; intervals by
+bootstrap over readers. The last column is what the app decides: how often it names a stranger, and how often it says
+Unknown of a person enrolled. Channels change the tests only, never the enrolment; see `core/channels.py`.
+
+Two things are not blind. The form of the calibration (simulated rooms, the rivals' term) was chosen after its first
+version had been seen to name 76 % of strangers on `clean`; its numbers are fitted on training-corpus voices only. And
+the noises of `noise10` were among those mixed in while training.
 
 {table(results, list(NAMES))}
 
 ## Calibration and Unknown
 
 On {report["tests"]} trials of held-out training-corpus voices (half of the weight on strangers, half of the
-tests through a simulated microphone):
+tests in another simulated room than the enrolment):
 
 | answer | a person enrolled is not named (or wrongly) | a stranger is named | expected calibration error |
 | --- | --- | --- | --- |
@@ -138,7 +153,7 @@ def main(argv: list[str] | None = None) -> int:
     readme = ROOT / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
-    shown = table(results, ["cnn", "ann", "both"])
+    shown = table(results, ["cnn", "ann", "both", "resemblyzer"])
     readme.write_text(f"{before}{BEGIN}\n{shown}\n{END}{after}", encoding="utf-8")
     print(f"{PRETRAINED / 'MODEL_CARD.md'} and README.md are up to date with model {model['id']}")
     return 0

@@ -15,13 +15,14 @@ import sys
 from collections.abc import Iterator
 from multiprocessing import get_context
 from pathlib import Path
+from queue import Empty
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
-from core.errors import SpeakerError
+from core.errors import DatasetError, SpeakerError
 from core.spectrogram import FRAMES, read_png
 from core.training import (
     Batch,
@@ -80,7 +81,15 @@ def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) ->
     worker.start()
     try:
         while True:
-            images, labels = queue.get(timeout=300)
+            try:
+                images, labels = queue.get(timeout=5)
+            except Empty:
+                if not worker.is_alive():
+                    raise DatasetError(
+                        f"the process that makes batches ended with code {worker.exitcode}, perhaps for want of "
+                        "memory: run again to go on from the last checkpoint"
+                    ) from None
+                continue
             yield images.astype(np.float32) / np.float32(255.0), labels
     finally:
         worker.terminate()
@@ -142,7 +151,8 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    save_run(args.output, body, recipe, examples, architecture=args.architecture, precision=args.precision)
+    more = {"architecture": args.architecture, "precision": args.precision}
+    save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 
