@@ -80,7 +80,7 @@ def _mistakes(cell: dict) -> str:
 
 def recipe(facts: dict) -> str:
     shown = ("architecture", "parameters", "voices", "examples", "steps", "batch", "crop", "rate", "margin", "seed")
-    shown += ("backend", "precision", "command")
+    shown += ("backend", "precision", "command", "note")
     line = ", ".join(f"{name} {facts[name]}" for name in shown if facts.get(name) is not None)
     return f"{recipe(facts['first'])}; and then: {line}" if "first" in facts else line
 
