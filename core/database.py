@@ -102,8 +102,7 @@ class Database:
 
     def _make_folder(self) -> None:
         try:
-            if not self.home.is_dir():
-                self.home.mkdir(parents=True, mode=0o700)
+            self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # two processes may begin at the same moment
             os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
         except OSError as error:
             raise StoreError(

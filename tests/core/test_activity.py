@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from core import audio
-from core.activity import speech_activity
+from core.activity import ACTIVITY_HOP, speech_activity
 from core.audio import SAMPLE_RATE, Audio, concatenate, level_dbfs
 
 ENROLMENTS = ["amina_enrol", "jo_enrol", "kofi_enrol", "mei_enrol", "sven_enrol"]
@@ -14,7 +13,7 @@ ENROLMENTS = ["amina_enrol", "jo_enrol", "kofi_enrol", "mei_enrol", "sven_enrol"
 def test_speech_is_found(voice, name):
     sound = voice(name)
     activity = speech_activity(sound)
-    assert activity.dtype == bool and activity.shape == (len(sound) // audio.ACTIVITY_HOP,)
+    assert activity.dtype == bool and activity.shape == (len(sound) // ACTIVITY_HOP,)
     assert 0.75 < activity.mean() < 0.98  # all but the pauses
 
 
