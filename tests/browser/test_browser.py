@@ -68,12 +68,13 @@ def _answers(port: int) -> bool:
 
 
 @pytest.fixture
-def fake_microphone(voice, tmp_path) -> Path:
-    """Kofi's test sentences as chromium's fake microphone wants them; it plays them over and over.
+def fake_microphone(voice, tmp_path, request) -> Path:
+    """A sample as chromium's fake microphone wants it; it plays it over and over.
 
-    For pictures the conversation, in which Kofi talks too: more to see.
+    Kofi's test sentences; for pictures the conversation, in which Kofi talks too: more to see.
     """
-    path, clip = tmp_path / "microphone.wav", "conversation" if os.environ.get("SCREENSHOTS") else "kofi_test"
+    usual = "conversation" if os.environ.get("SCREENSHOTS") else "kofi_test"
+    path, clip = tmp_path / "microphone.wav", getattr(request, "param", usual)
     soundfile.write(path, resample(voice(clip), FAKE_RATE).samples, FAKE_RATE, subtype="PCM_16")
     return path
 
@@ -205,3 +206,33 @@ def test_from_the_first_click_to_the_right_name(app, page, voice, samples, tmp_p
         assert time.monotonic() < deadline, f"slices of the microphone stay on the disk: {kept}"
         time.sleep(1.0)
     assert page.hosts <= {"127.0.0.1", "", None}, f"the page asked {page.hosts}"
+
+
+@pytest.mark.parametrize("fake_microphone", ["kofi_test"], indirect=True)
+def test_a_voice_from_the_browser_microphone_is_learned_and_named(app, page):
+    address, _ = app
+    page.goto(address)
+    page.locator("#live-examples").wait_for()
+
+    # the only person is the one who speaks into the microphone: 26 s of it
+    open_tab(page, "Speakers")
+    page.locator("#enrol-name textarea, #enrol-name input").fill("Zo\u00eb \U0001f399")
+    page.locator("#enrol-consent input").check()
+    page.locator("#enrol-microphone button", has_text="Record").click()
+    page.wait_for_timeout(26_000)
+    page.locator("#enrol-microphone .stop-button").click()
+    page.locator("#enrol-lights .light.is-good").nth(3).wait_for()
+    page.locator("#enrol-go").click()
+    page.locator("#enrol-notice .notice-good").get_by_text("is enrolled").wait_for()
+
+    open_tab(page, "Live")
+    page.locator("#live-microphone button", has_text="Record").click()
+    page.locator("#live-screen .card-both .card-name", has_text="Zo\u00eb").wait_for()
+    page.locator("#live-microphone button", has_text="Stop").click()
+
+    # and forgotten again, after a question
+    open_tab(page, "Speakers")
+    page.locator("#delete-all").click()
+    page.locator("#people").get_by_text("Zo\u00eb").wait_for()
+    page.locator("#delete-yes").click()
+    page.locator("#people").get_by_text("Zo\u00eb").wait_for(state="detached")
