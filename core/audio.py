@@ -146,6 +146,8 @@ def _open(source: Source) -> tuple[str, BinaryIO]:
         path = Path(source)
         if path.is_dir():
             raise DecodeError(f"{path} is a folder, not an audio file")
+        if path.exists() and not path.is_file():  # a pipe would wait for ever
+            raise DecodeError(f"{path} is a pipe or a device, not an audio file")
         try:
             name, handle = path.name, path.open("rb")
         except OSError as error:

@@ -34,7 +34,8 @@ BATCH = 8  # segments judged together in a recording
 
 @dataclass(frozen=True)
 class Enrolment:
-    """What came of an enrolment: the person's profile, seconds of speech used, and the quality of each segment."""
+    """What came of an enrolment: the person's profile, seconds of speech used (short pauses counted, as in the
+    minimum), and the quality of each segment."""
 
     profile: Profile
     speech: float
@@ -43,7 +44,12 @@ class Enrolment:
     @property
     def warnings(self) -> list[str]:
         """Problems found that did not prevent the enrolment, each once."""
-        return list(dict.fromkeys(problem for one in self.qualities for problem in one.problems()))
+        found = dict.fromkeys(problem for one in self.qualities for problem in one.problems())
+        if self.speech < ENROL_SECONDS:
+            found[f"{self.speech:.0f} s of speech will do, {ENROL_SECONDS:.0f} s are better: add another session"] = (
+                None
+            )
+        return list(found)
 
 
 class Recognizer:
@@ -96,7 +102,7 @@ class Recognizer:
         add = self.store.add_session if again else self.store.add
         profile = add(name, segments=segments, model_id=self.model_id, source=source, consent=consent)
         qualities = tuple(segment.quality for segment in segments if segment.kind == "segment")
-        return Enrolment(profile, sum(one.speech for one in qualities), qualities)
+        return Enrolment(profile, SEGMENT_SECONDS * len(qualities), qualities)
 
     def enrolment_segments(self, blocks: Iterable[Audio]) -> list[EnrolledSegment]:
         """Sound -> segments and overlapping windows with their embeddings; nothing is stored.
@@ -113,7 +119,8 @@ class Recognizer:
         seconds = SEGMENT_SECONDS * sum(kind == "segment" for _, kind, *_ in pieces)
         if seconds < MIN_ENROL_SECONDS:
             raise EnrolmentRefused(
-                f"only {min(speech.duration, seconds + SEGMENT_SECONDS):.1f} s of speech in {heard:.0f} s of sound; "
+                f"only {min(speech.duration, seconds + SEGMENT_SECONDS):.1f} s of speech "
+                f"in {round(heard, 1):g} s of sound; "
                 f"{ENROL_SECONDS:.0f} s are wanted, {MIN_ENROL_SECONDS:.0f} s needed: go on speaking, closer to the "
                 "microphone, or give a longer recording"
             )

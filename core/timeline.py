@@ -30,7 +30,7 @@ class Answer:
 
     def __str__(self) -> str:
         if self.both.name == NOT_ENOUGH_SPEECH:
-            return f"{self.segment}  {NOT_ENOUGH_SPEECH} ({self.quality.speech:.1f} s of {self.segment.duration:.0f} s)"
+            return f"{self.segment}  {NOT_ENOUGH_SPEECH} ({self.quality.speech:.1f} s of {self.segment.duration:.3g} s)"
         return f"{self.segment}  CNN {self.cnn}   ANN {self.ann}   both {self.both}"
 
 

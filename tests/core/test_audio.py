@@ -1,6 +1,7 @@
 """core.audio: every format and rate becomes the same 16 kHz sound; broken files say so."""
 
 import io
+import os
 import struct
 import time
 import tracemalloc
@@ -349,3 +350,10 @@ def test_level():
     assert level_dbfs(np.ones(100, np.float32)) == 0.0
     assert level_dbfs(np.sin(np.linspace(0, 200 * np.pi, 100_000))) == pytest.approx(-3.01, abs=0.01)
     assert level_dbfs(np.zeros(100)) == level_dbfs(np.zeros(0)) == -120.0
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_is_refused_at_once(tmp_path):
+    os.mkfifo(tmp_path / "pipe.wav")
+    with pytest.raises(DecodeError, match="pipe or a device"):
+        decode(tmp_path / "pipe.wav")
