@@ -134,11 +134,11 @@ class WaveformAugmenter:
 
     @staticmethod
     @cache
-    def shared(root: Path | None, *, seed: int = 0) -> WaveformAugmenter:
+    def shared(root: Path | None) -> WaveformAugmenter:
         """One augmenter per process, its noise read once from a folder."""
-        from core.dataset.build import EXTENSIONS, noise_segments
+        from core.dataset.build import audio_files, noise_segments
 
-        files = sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS) if root else []
+        files = audio_files(root) if root else []
         return WaveformAugmenter([piece for path in files for piece in noise_segments(path)])
 
     def __call__(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:

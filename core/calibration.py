@@ -55,10 +55,11 @@ def simulate(voices: list[Voice], cohort: Embeddings, *, draws: int = 100, peopl
         drawn = chance.choice(len(group), people, replace=False)
         here, there = chance.integers(rooms, size=2)
         place = {index: column for column, index in enumerate(drawn)}
+        svms = {m: fit_svms([group[index].enrol[here].of(m) for index in drawn], cohort.of(m)) for m in MODELS}
         for room in (here, there):
             for model in MODELS:
-                svms = fit_svms([group[index].enrol[here].of(model) for index in drawn], cohort.of(model))
-                scores[model].append(svms.scores(np.concatenate([voice.test[room].of(model) for voice in group])))
+                tests = np.concatenate([voice.test[room].of(model) for voice in group])
+                scores[model].append(svms[model].scores(tests))
             truths += [np.full(len(v.test[room]), place.get(i, -1)) for i, v in enumerate(group)]
     return Trials({model: np.concatenate(parts) for model, parts in scores.items()}, np.concatenate(truths))
 

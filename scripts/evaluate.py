@@ -31,7 +31,7 @@ import numpy as np
 from core import protocol
 from core.audio import SEGMENT_SECONDS
 from core.channels import CHANNELS
-from core.dataset.build import EXTENSIONS
+from core.dataset.build import audio_files
 from core.embedder import MODELS, Embedder, Embeddings
 from core.errors import DatasetError, SpeakerError
 from core.evaluation import Cell, FittedHeads, draw, mean_embedding, measure_cosine
@@ -203,7 +203,7 @@ def noise_files(folder: Path | None) -> list[Path]:
     """Audio files under `folder` in name order; none without a folder."""
     if folder is None:
         return []
-    files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+    files = audio_files(folder)
     if not files:
         raise DatasetError(f"no audio files under {folder}: give --noise a folder of noise recordings")
     return files

@@ -27,7 +27,7 @@ import numpy as np
 from core.audio import SEGMENT_SECONDS, Audio, concatenate, stream
 from core.augment import Chances, WaveformAugmenter
 from core.calibration import NEUTRAL, Voice, calibrate, expected_calibration_error, simulate
-from core.dataset.build import EXTENSIONS, Recording, find_speakers, noise_segments
+from core.dataset.build import Recording, audio_files, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
 from core.errors import AudioError, DatasetError, SpeakerError
 from core.heads import probabilities
@@ -103,7 +103,7 @@ def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
     chosen = [chance.choice(np.flatnonzero(images.speakers == speaker)) for speaker in turns[: args.cohort]]
     parts = [Embeddings(embedder.embed_images(images.values[chosen]), embedder.embed_rows(features.values[chosen]))]
     if args.noise:
-        files = sorted(path for path in args.noise.rglob("*") if path.suffix.lower() in EXTENSIONS)[::5]
+        files = audio_files(args.noise)[::5]
         parts.append(embedder.embed([piece for path in files for piece in noise_segments(path)[:1]]))
     return Embeddings(*(np.concatenate([part.of(name) for part in parts]) for name in ("cnn", "ann")))
 

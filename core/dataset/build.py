@@ -52,6 +52,11 @@ class Task:
     noise: Path | None
 
 
+def audio_files(folder: Path) -> list[Path]:
+    """Every audio file at any depth of a folder, in name order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+
+
 def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:
     """`ROOT/<speaker>/[<session>/]<file>` of one or several roots -> recordings by speaker, in name order.
 
@@ -62,7 +67,7 @@ def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:
         if not root.is_dir():
             raise DatasetError(f"{root} is not a folder; expected {root}/<speaker>/<recordings>")
         for folder in sorted(path for path in root.iterdir() if path.is_dir()):
-            files = sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+            files = audio_files(folder)
             if files:
                 name = _unique(safe_name(f"{root.name}-{folder.name}" if len(roots) > 1 else folder.name), found)
                 found[name] = tuple(Recording(file, _session(file, folder)) for file in files)
@@ -204,7 +209,7 @@ def _augmented(task: Task, folder: Path, clips: list[np.ndarray], splits: list[s
     from core.augment import WaveformAugmenter
     from core.spectral import feature_row
 
-    augmenter = WaveformAugmenter.shared(task.noise, seed=0)
+    augmenter = WaveformAugmenter.shared(task.noise)
     chance = np.random.default_rng(task.seed)
     chosen = [clip for clip, split in zip(clips, splits, strict=True) if split == "train"]
     made = [feature_row(augmenter(clip, chance)) for _ in range(task.copies) for clip in chosen]
@@ -275,7 +280,7 @@ def join(tasks: list[Task], folder: Path) -> int:
 def build_noise(root: Path, folder: Path) -> int:
     """Images of every noise file (5 s pieces, level set, nothing cut) for mixing in training; returns their number."""
     count, names = 0, set()
-    for path in sorted(path for path in root.rglob("*") if path.suffix.lower() in EXTENSIONS):
+    for path in audio_files(root):
         name = _unique(safe_name(path.stem), names)
         names.add(name)
         for index, samples in enumerate(noise_segments(path)):
