@@ -58,13 +58,16 @@ class EnrolledSegment:
 
 @dataclass(frozen=True, eq=False)
 class Enrolled:
-    """A person's embeddings: float32 `cnn` (n, Dc) and `ann` (n, Da); `kinds` (n); `sessions`, ids, int64 (n,)."""
+    """A person's embeddings: float32 `cnn` (n, Dc) and `ann` (n, Da); `kinds` (n); `sessions`, ids, int64 (n,);
+    `starts`, s of speech since the session began, float64 (n,); `sources` (n), where each session came from."""
 
     profile: Profile
     cnn: np.ndarray
     ann: np.ndarray
     kinds: tuple[str, ...]
     sessions: np.ndarray
+    starts: np.ndarray
+    sources: tuple[str, ...]
 
 
 class SpeakerStore:
@@ -124,7 +127,8 @@ class SpeakerStore:
         with self._database.connection() as db:
             db.execute("BEGIN")  # profiles and rows of the same moment
             for row in db.execute(
-                "SELECT s.speaker_id, kind, s.id, cnn, ann FROM segments JOIN sessions s ON s.id = session_id "
+                "SELECT s.speaker_id, kind, s.id, cnn, ann, start, source "
+                "FROM segments JOIN sessions s ON s.id = session_id "
                 "WHERE s.model_id = ? ORDER BY s.speaker_id, s.id, position",
                 (model_id,),
             ):
@@ -137,6 +141,8 @@ class SpeakerStore:
                 ann=np.stack([np.frombuffer(row[3], "<f4") for row in rows]).astype(np.float32),
                 kinds=tuple(row[0] for row in rows),
                 sessions=np.array([row[1] for row in rows], dtype=np.int64),
+                starts=np.array([row[4] for row in rows]),
+                sources=tuple(row[5] for row in rows),
             )
             for person, rows in people.items()
         ]

@@ -38,6 +38,8 @@ def test_a_second_session(store):
     assert (both.sessions, both.segments) == (2, 12)
     (person,) = store.embeddings("m1")
     assert person.cnn.shape == (12, 192) and len(set(person.sessions)) == 2
+    assert person.sources == ("microphone",) * 6 + ("file talk.wav",) * 6
+    assert list(person.starts) == [0.0, 5.0, 10.0, 15.0, 20.0, 25.0] * 2
 
 
 def test_profiles_of_other_weights_are_told_apart(store):
