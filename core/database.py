@@ -18,7 +18,7 @@ from core.errors import StoreError
 APP_NAME = "who-is-speaking"
 HOME_VARIABLE = "SPEAKERS_HOME"  # environment: the folder, where --home does not say
 DATABASE = "speakers.db"
-SCHEMA_VERSION = 1  # kept in PRAGMA user_version
+SCHEMA_VERSION = 2  # kept in PRAGMA user_version
 BUSY_SECONDS = 10.0  # s to wait for another process before giving up
 
 _SCHEMA = """
@@ -35,6 +35,23 @@ CREATE TABLE segments (session_id INTEGER NOT NULL REFERENCES sessions(id) ON DE
     PRIMARY KEY (session_id, position));
 CREATE TABLE changes (revision INTEGER NOT NULL);
 """
+# Layout 2: consent and remarks of each session; bandwidth of each segment (0: not measured); the speech itself where
+# the person wishes it to be kept; corrections ("this was wrong, it was X": the decision and the truth, NULL for
+# somebody who is not enrolled, never the sound); settings chosen by the user.
+_SCHEMA_2 = """
+ALTER TABLE sessions ADD COLUMN consent_at TEXT NOT NULL DEFAULT '';
+UPDATE sessions SET consent_at = (SELECT consent_at FROM speakers WHERE id = speaker_id);
+ALTER TABLE sessions ADD COLUMN remark TEXT NOT NULL DEFAULT '';
+ALTER TABLE segments ADD COLUMN bandwidth REAL NOT NULL DEFAULT 0;
+CREATE TABLE recordings (session_id INTEGER PRIMARY KEY REFERENCES sessions(id) ON DELETE CASCADE, flac BLOB NOT NULL);
+CREATE TABLE corrections (id INTEGER PRIMARY KEY AUTOINCREMENT, created_at TEXT NOT NULL, model_id TEXT NOT NULL,
+    likeliest INTEGER NOT NULL REFERENCES speakers(id) ON DELETE CASCADE,
+    probability REAL NOT NULL CHECK (probability BETWEEN 0 AND 1), named INTEGER NOT NULL,
+    truth INTEGER REFERENCES speakers(id) ON DELETE CASCADE);
+CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
+"""
+_LAYOUTS = (_SCHEMA, _SCHEMA_2)  # one after the other, from the layout found to `SCHEMA_VERSION`
+assert len(_LAYOUTS) == SCHEMA_VERSION
 
 
 def home_folder(home: str | os.PathLike | None = None) -> Path:
@@ -127,11 +144,12 @@ class Database:
                     f"{self.path} was made by a newer version of this program (layout {version}, this one knows "
                     f"{SCHEMA_VERSION}): update the program, or use another folder with --home DIR"
                 )
-            if version == 0:
-                for statement in _SCHEMA.split(";\n"):
+            for layout in _LAYOUTS[version:]:
+                for statement in layout.split(";\n"):
                     db.execute(statement)
+            if version == 0:
                 db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
-                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.execute("COMMIT")
 
     def _set_aside(self) -> None:

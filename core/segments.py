@@ -15,11 +15,13 @@ import numpy as np
 
 from core.activity import ACTIVITY_HOP, PAUSE_KEEP, dilated, frame_levels, speech_activity
 from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES, SEGMENT_SECONDS, Audio, concatenate, level_dbfs
+from core.bandwidth import bandwidth
 
 MIN_REST_SECONDS = 2.5  # s: a rest of this length becomes a segment of its own
 MIN_SPEECH_SECONDS = 1.0  # s of speech below which a segment is `NotEnoughSpeech`
 TARGET_LEVEL_DBFS = -20.0  # dBFS: level of a prepared segment
 CLIP_LEVEL = 0.985  # of full scale: a sample at or above counts as clipped
+NARROW_HZ = 4_500.0  # Hz: speech that reaches no higher came through a telephone or a hands-free headset
 CONDENSE_BLOCK_SECONDS = 10.0  # s: speech activity adapts to level and noise in blocks of this length
 
 
@@ -60,13 +62,15 @@ class Quality:
     """What a segment is worth, measured on the sound as it came.
 
     `speech`: seconds of speech. `level`: dBFS of the speech. `clipped`: fraction of samples at full scale.
-    `snr`: dB between speech and the quietest tenth of the frames (a lower bound where nobody pauses).
+    `snr`: dB between speech and the quietest tenth of the frames (a lower bound where nobody pauses). `bandwidth`: Hz
+    up to which the speech reaches (0: not measured).
     """
 
     speech: float
     level: float
     clipped: float
     snr: float
+    bandwidth: float = 0.0
 
     @property
     def enough(self) -> bool:
@@ -85,6 +89,11 @@ class Quality:
             found.append(f"{self.clipped:.1%} of the sound is clipped: lower the input level")
         if self.snr < 8:
             found.append(f"noisy (about {self.snr:.0f} dB above the background): find a quieter place")
+        if 0 < self.bandwidth < NARROW_HZ:
+            found.append(
+                f"sounds like a telephone (nothing above {self.bandwidth / 1000:.1f} kHz): "
+                "use another microphone, not a headset's hands-free mode"
+            )
         return found
 
 
@@ -166,6 +175,7 @@ def quality(audio: Audio, activity: np.ndarray | None = None) -> Quality:
         level=float(10 * np.log10(max(speech, 1e-12))),
         clipped=clipped,
         snr=float(np.clip(10 * np.log10(max(speech, 1e-12) / max(floor, 1e-12)), 0.0, 60.0)),
+        bandwidth=bandwidth(audio, activity),
     )
 
 

@@ -10,19 +10,19 @@ from __future__ import annotations
 import os
 import sqlite3
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from core.database import Database, home_folder
+from core.enrolled import Enrolled, EnrolledSegment, PersonRecord, Profile, Session, SessionRecord
 from core.errors import DuplicateName, StoreError, UnknownSpeaker
 from core.names import clean_name, name_key, shortened
 from core.segments import Quality
+from core.session_rows import insert_segments, insert_session, session_records
 
-__all__ = ["Enrolled", "EnrolledSegment", "Profile", "SpeakerStore", "clean_name", "home_folder"]
+__all__ = ["Enrolled", "EnrolledSegment", "Profile", "Session", "SpeakerStore", "clean_name", "home_folder"]
 
-KINDS = ("segment", "window")  # a 5 s segment, or an overlapping window that only helps to train the head
 NAMES_SHOWN = 6  # names listed in a message
 
 _PROFILE = """SELECT p.id, p.name, p.created_at, p.consent_at,
@@ -30,44 +30,6 @@ _PROFILE = """SELECT p.id, p.name, p.created_at, p.consent_at,
     (SELECT COUNT(*) FROM sessions WHERE speaker_id = p.id),
     (SELECT COUNT(*) FROM segments JOIN sessions s ON s.id = session_id WHERE s.speaker_id = p.id AND kind = 'segment')
     FROM speakers p """
-
-
-@dataclass(frozen=True)
-class Profile:
-    """A person enrolled. `model_id`: weights of the latest session. `segments`: 5 s segments, windows not counted."""
-
-    id: int
-    name: str
-    created_at: str
-    consent_at: str
-    model_id: str
-    sessions: int
-    segments: int
-
-
-@dataclass(frozen=True, eq=False)
-class EnrolledSegment:
-    """One piece of voice to keep. `kind`: 'segment' or 'window'. `start`: s. `cnn`, `ann`: float32 (D,) embeddings."""
-
-    kind: str
-    start: float
-    quality: Quality
-    cnn: np.ndarray
-    ann: np.ndarray
-
-
-@dataclass(frozen=True, eq=False)
-class Enrolled:
-    """A person's embeddings: float32 `cnn` (n, Dc) and `ann` (n, Da); `kinds` (n); `sessions`, ids, int64 (n,);
-    `starts`, s of speech since the session began, float64 (n,); `sources` (n), where each session came from."""
-
-    profile: Profile
-    cnn: np.ndarray
-    ann: np.ndarray
-    kinds: tuple[str, ...]
-    sessions: np.ndarray
-    starts: np.ndarray
-    sources: tuple[str, ...]
 
 
 class SpeakerStore:
@@ -78,53 +40,70 @@ class SpeakerStore:
     """
 
     def __init__(self, home: str | os.PathLike | None = None):
-        self._database = Database(home)
-        self.home, self.path, self.notice = self._database.home, self._database.path, self._database.notice
+        self.database = Database(home)
+        self.home, self.path, self.notice = self.database.home, self.database.path, self.database.notice
 
     def add(
-        self, name: str, *, segments: Sequence[EnrolledSegment], model_id: str, source: str, consent: bool
+        self,
+        name: str,
+        *,
+        segments: Sequence[EnrolledSegment],
+        model_id: str,
+        source: str,
+        consent: bool,
+        remark: str = "",
+        flac: bytes | None = None,
     ) -> Profile:
-        """Enrol a new person; all or nothing.
+        """Enrol a new person; all or nothing. `remark`: what was odd about the sound. `flac`: the speech, to be kept.
 
         Raises `InvalidName`, `DuplicateName`, and `StoreError` when `consent` is not True or embeddings do not fit.
         """
-        name = clean_name(name)
-        rows = _rows(segments, consent)
-        with self._database.change() as db:
-            taken = db.execute("SELECT name FROM speakers WHERE key = ?", (name_key(name),)).fetchone()
-            if taken:
-                raise DuplicateName(_taken(taken[0]))
-            speaker = db.execute(
-                "INSERT INTO speakers (name, key, created_at, consent_at) VALUES (?, ?, ?, ?)",
-                (name, name_key(name), _now(), _now()),
-            ).lastrowid
-            _insert(db, speaker, rows, model_id, source)
-            return _profile(db, speaker)
+        session = _session(segments, model_id, source, consent, remark, flac)
+        return self.add_people([PersonRecord(clean_name(name), session.created_at, session.consent_at, (session,))])[0]
 
     def add_session(
-        self, name: str, *, segments: Sequence[EnrolledSegment], model_id: str, source: str, consent: bool
+        self,
+        name: str,
+        *,
+        segments: Sequence[EnrolledSegment],
+        model_id: str,
+        source: str,
+        consent: bool,
+        remark: str = "",
+        flac: bytes | None = None,
     ) -> Profile:
         """Add another session to a person who is enrolled; all or nothing. Raises `UnknownSpeaker`, `StoreError`."""
-        rows = _rows(segments, consent)
-        with self._database.change() as db:
-            speaker = _find(db, name).id
-            _insert(db, speaker, rows, model_id, source)
+        session = _session(segments, model_id, source, consent, remark, flac)
+        with self.database.change() as db:
+            speaker = find_person(db, name).id
+            insert_session(db, speaker, session)
             return _profile(db, speaker)
+
+    def add_people(self, people: Iterable[PersonRecord], *, replace: Iterable[str] = ()) -> list[Profile]:
+        """Take up people with all their sessions, all or nothing. `replace`: names whose present owners go first.
+
+        Raises `InvalidName`, `DuplicateName`, `StoreError`.
+        """
+        replace = list(replace)
+        with self.database.change(scrub=bool(replace)) as db:
+            for name in replace:
+                db.execute("DELETE FROM speakers WHERE id = ?", (find_person(db, name).id,))
+            return [_add_person(db, person) for person in people]
 
     def profiles(self) -> list[Profile]:
         """Everybody, in the order of enrolment."""
-        with self._database.connection() as db:
+        with self.database.connection() as db:
             return [Profile(*row) for row in db.execute(_PROFILE + "ORDER BY p.id")]
 
     def get(self, name: str) -> Profile:
         """One person, whatever the case of the letters; raises `UnknownSpeaker` with the names there are."""
-        with self._database.connection() as db:
-            return _find(db, name)
+        with self.database.connection() as db:
+            return find_person(db, name)
 
     def embeddings(self, model_id: str) -> list[Enrolled]:
         """Embeddings made by `model_id`, by person in the order of enrolment; people without any are left out."""
         people: dict[int, list[tuple]] = {}
-        with self._database.connection() as db:
+        with self.database.connection() as db:
             db.execute("BEGIN")  # profiles and rows of the same moment
             for row in db.execute(
                 "SELECT s.speaker_id, kind, s.id, cnn, ann, start, source "
@@ -152,14 +131,76 @@ class SpeakerStore:
         query = _PROFILE + (
             "WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE speaker_id = p.id AND model_id = ?) ORDER BY p.id"
         )
-        with self._database.connection() as db:
+        with self.database.connection() as db:
             return [Profile(*row) for row in db.execute(query, (model_id,))]
+
+    def sessions(self, name: str) -> list[Session]:
+        """The sessions of a person in the order of enrolment. Raises `UnknownSpeaker`."""
+        with self.database.connection() as db:
+            db.execute("BEGIN")
+            speaker = find_person(db, name).id
+            qualities: dict[int, list[Quality]] = {}
+            for session, *measured in db.execute(
+                "SELECT session_id, speech, level, clipped, snr, bandwidth FROM segments JOIN sessions s "
+                "ON s.id = session_id WHERE s.speaker_id = ? AND kind = 'segment' ORDER BY session_id, position",
+                (speaker,),
+            ):
+                qualities.setdefault(session, []).append(Quality(*measured))
+            rows = db.execute(
+                "SELECT id, created_at, consent_at, source, model_id, remark, "
+                "EXISTS (SELECT 1 FROM recordings WHERE session_id = id) FROM sessions WHERE speaker_id = ? "
+                "ORDER BY id",
+                (speaker,),
+            )
+            return [Session(*row[:6], bool(row[6]), tuple(qualities.get(row[0], ()))) for row in rows]
+
+    def records(self, names: Iterable[str] | None = None) -> list[PersonRecord]:
+        """Everything that is kept of these people (None: of everybody), in the order of enrolment or as named."""
+        with self.database.connection() as db:
+            db.execute("BEGIN")
+            if names is None:
+                found = [Profile(*row) for row in db.execute(_PROFILE + "ORDER BY p.id")]
+            else:
+                found = list({one.id: one for one in (find_person(db, name) for name in names)}.values())
+            return [
+                PersonRecord(one.name, one.created_at, one.consent_at, session_records(db, one.id)) for one in found
+            ]
+
+    def recordings(self, name: str) -> dict[int, bytes]:
+        """Session id -> speech as FLAC, of the sessions whose audio was kept. Raises `UnknownSpeaker`."""
+        with self.database.connection() as db:
+            db.execute("BEGIN")
+            speaker = find_person(db, name).id
+            return dict(
+                db.execute(
+                    "SELECT s.id, flac FROM recordings JOIN sessions s ON s.id = session_id WHERE speaker_id = ?",
+                    (speaker,),
+                )
+            )
+
+    def renew_session(self, session: int, *, segments: Sequence[EnrolledSegment], model_id: str) -> None:
+        """Put what other weights made of a session in the place of its segments. Raises `StoreError`."""
+        with self.database.change(scrub=True) as db:
+            if not db.execute("UPDATE sessions SET model_id = ? WHERE id = ?", (model_id, session)).rowcount:
+                raise StoreError("this session is gone: look at the list of people again")
+            db.execute("DELETE FROM segments WHERE session_id = ?", (session,))
+            insert_segments(db, session, segments, model_id)
+
+    def delete_session(self, name: str, session: int) -> Profile:
+        """Remove one session of a person who has several. Raises `UnknownSpeaker`, `StoreError`."""
+        with self.database.change(scrub=True) as db:
+            person = find_person(db, name)
+            if person.sessions < 2:
+                raise StoreError(f"{shortened(person.name)} has only this session: delete the person instead")
+            if not db.execute("DELETE FROM sessions WHERE id = ? AND speaker_id = ?", (session, person.id)).rowcount:
+                raise StoreError("this session is gone already: look at the list of people again")
+            return _profile(db, person.id)
 
     def rename(self, old: str, new: str) -> Profile:
         """Give a person another name. Raises `UnknownSpeaker`, `InvalidName`, `DuplicateName`."""
         new = clean_name(new)
-        with self._database.change(scrub=True) as db:
-            speaker = _find(db, old).id
+        with self.database.change(scrub=True) as db:
+            speaker = find_person(db, old).id
             taken = db.execute(
                 "SELECT name FROM speakers WHERE key = ? AND id != ?", (name_key(new), speaker)
             ).fetchone()
@@ -170,14 +211,14 @@ class SpeakerStore:
 
     def delete(self, name: str) -> Profile:
         """Remove a person and every trace of their voice from the database; returns who it was."""
-        with self._database.change(scrub=True) as db:
-            gone = _find(db, name)
+        with self.database.change(scrub=True) as db:
+            gone = find_person(db, name)
             db.execute("DELETE FROM speakers WHERE id = ?", (gone.id,))
             return gone
 
     def delete_all(self) -> int:
         """Remove everybody, and damaged databases that were set aside; returns how many people were enrolled."""
-        with self._database.change(scrub=True) as db:
+        with self.database.change(scrub=True) as db:
             count = db.execute("DELETE FROM speakers").rowcount
         try:
             for leftover in self.home.glob(f"{self.path.name}.corrupt-*"):
@@ -186,13 +227,29 @@ class SpeakerStore:
             raise StoreError(f"{leftover} could not be deleted ({error.strerror}): delete it yourself") from error
         return count
 
+    def sureness(self) -> float | None:
+        """How sure the user wants to be before somebody is named: a probability, None where nothing was chosen."""
+        with self.database.connection() as db:
+            row = db.execute("SELECT value FROM settings WHERE key = 'sureness'").fetchone()
+            return float(row[0]) if row else None
+
+    def choose_sureness(self, probability: float | None) -> None:
+        """Keep that choice; None takes it back. Raises `StoreError` for what is no probability."""
+        if probability is not None and not 0.0 <= probability < 1.0:
+            raise StoreError(f"{probability:g} is no probability below 1: choose from 0 to 0.99")
+        with self.database.change() as db:
+            db.execute("DELETE FROM settings WHERE key = 'sureness'")
+            if probability is not None:
+                db.execute("INSERT INTO settings VALUES ('sureness', ?)", (repr(float(probability)),))
+
     def revision(self) -> int:
         """A number that changes with every change, whichever process made it."""
-        with self._database.connection() as db:
+        with self.database.connection() as db:
             return db.execute("SELECT revision FROM changes").fetchone()[0]
 
 
-def _now() -> str:
+def now() -> str:
+    """This moment, UTC, ISO 8601."""
     return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
 
 
@@ -200,7 +257,8 @@ def _profile(db: sqlite3.Connection, speaker: int) -> Profile:
     return Profile(*db.execute(_PROFILE + "WHERE p.id = ?", (speaker,)).fetchone())
 
 
-def _find(db: sqlite3.Connection, name: str) -> Profile:
+def find_person(db: sqlite3.Connection, name: str) -> Profile:
+    """The person of that name inside a transaction; raises `UnknownSpeaker` with the names there are."""
     row = db.execute(_PROFILE + "WHERE p.key = ?", (name_key(str(name)),)).fetchone()
     if row:
         return Profile(*row)
@@ -215,46 +273,26 @@ def _taken(name: str) -> str:
     return f"{shortened(name)} is enrolled already: use another name, add a session to it, or delete it first"
 
 
-def _rows(segments: Sequence[EnrolledSegment], consent: bool) -> list[tuple]:
-    """Table rows, checked: kind, start, speech, level, clipped, snr, cnn, dims, ann, dims."""
+def _session(
+    segments: Sequence[EnrolledSegment], model_id: str, source: str, consent: bool, remark: str, flac: bytes | None
+) -> SessionRecord:
     if consent is not True:
         raise StoreError("no consent was given: a voice is stored only when the person agrees")
-    if not segments:
-        raise StoreError("no segments to store: record at least 5 s of speech")
-    rows = []
-    for segment in segments:
-        if segment.kind not in KINDS:
-            raise StoreError(f"segment kind {segment.kind!r} is not one of {KINDS}")
-        made = []
-        for vector in (segment.cnn, segment.ann):
-            vector = np.asarray(vector, dtype="<f4")
-            if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
-                raise StoreError(f"an embedding must be finite numbers of shape (D,), got shape {vector.shape}")
-            made += [vector.tobytes(), len(vector)]
-        q = segment.quality
-        measured = (segment.start, q.speech, q.level, q.clipped, q.snr)
-        rows.append((segment.kind, *(float(value) for value in measured), *made))
-    if len({(row[7], row[9]) for row in rows}) != 1:
-        raise StoreError("the embeddings differ in length: they must come from the same weights")
-    return rows
+    source = source.encode(errors="replace").decode()  # file names may be no valid text
+    return SessionRecord(now(), now(), source, model_id, remark, tuple(segments), flac)
 
 
-def _insert(db: sqlite3.Connection, speaker: int, rows: list[tuple], model_id: str, source: str) -> None:
-    dims = rows[0][7], rows[0][9]
-    known = db.execute(
-        "SELECT cnn_dims, ann_dims FROM segments JOIN sessions s ON s.id = session_id WHERE s.model_id = ? LIMIT 1",
-        (model_id,),
-    ).fetchone()
-    if known and known != dims:
-        raise StoreError(
-            f"embeddings of {dims} values under model {model_id}, which made {known} before: "
-            "give other weights another model id"
-        )
-    session = db.execute(
-        "INSERT INTO sessions (speaker_id, created_at, source, model_id) VALUES (?, ?, ?, ?)",
-        (speaker, _now(), source.encode(errors="replace").decode(), model_id),  # file names may be no valid text
+def _add_person(db: sqlite3.Connection, person: PersonRecord) -> Profile:
+    name = clean_name(person.name)
+    if not person.sessions:
+        raise StoreError(f"{shortened(name)} has no session: record at least 5 s of speech")
+    taken = db.execute("SELECT name FROM speakers WHERE key = ?", (name_key(name),)).fetchone()
+    if taken:
+        raise DuplicateName(_taken(taken[0]))
+    speaker = db.execute(
+        "INSERT INTO speakers (name, key, created_at, consent_at) VALUES (?, ?, ?, ?)",
+        (name, name_key(name), person.created_at, person.consent_at),
     ).lastrowid
-    db.executemany(
-        f"INSERT INTO segments VALUES ({', '.join('?' * 12)})",
-        [(session, position, *row) for position, row in enumerate(rows)],
-    )
+    for session in person.sessions:
+        insert_session(db, speaker, session)
+    return _profile(db, speaker)
