@@ -77,8 +77,11 @@ class Embedder:
 
     def embed(self, samples: list[np.ndarray]) -> Embeddings:
         """Embeddings of prepared segments (see `core.segments.prepare`)."""
-        rows = np.stack([feature_row(one) for one in samples]) if samples else np.zeros((0, len(COLUMNS)), np.float32)
-        return Embeddings(self.embed_images(self.images(samples)), self.embed_rows(rows))
+        return Embeddings(self.embed_images(self.images(samples)), self.embed_rows(self.rows(samples)))
+
+    def rows(self, samples: list[np.ndarray]) -> np.ndarray:
+        """Feature rows of prepared segments: float32 (n, columns)."""
+        return np.stack([feature_row(one) for one in samples]) if samples else np.zeros((0, len(COLUMNS)), np.float32)
 
     def embed_images(self, images: np.ndarray) -> np.ndarray:
         """CNN: uint8 (n, BANDS, FRAMES) -> float32 (n, D)."""
