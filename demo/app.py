@@ -1,4 +1,4 @@
-"""The app: three tabs over one `Recognizer`, served on this computer only."""
+"""The app: four tabs over one `Recognizer`, served on this computer only."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def build(recognizer: Recognizer) -> gr.Blocks:
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
     import gradio as gr
 
-    from demo import link_or_file, live, speakers
+    from demo import compare, compare_texts, link_or_file, live, speakers
 
     with gr.Blocks(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY_SECONDS, DELETE_AFTER_SECONDS)
@@ -53,6 +53,8 @@ def build(recognizer: Recognizer) -> gr.Blocks:
                 tabs.append(link_or_file.build_tab(recognizer))
             with gr.Tab(texts.SPEAKERS, id="speakers", elem_id="tab-speakers") as speakers_tab:
                 tabs.append(speakers.build_tab(recognizer))
+            with gr.Tab(compare_texts.COMPARE, id="compare", elem_id="tab-compare") as compare_tab:
+                tabs.append(compare.build_tab(recognizer, tabs[0].ears))
 
         watched = [component for tab in tabs for component in tab.watched]
 
@@ -63,7 +65,7 @@ def build(recognizer: Recognizer) -> gr.Blocks:
         page.load(refresh, None, watched, **private)
         for event in (change for tab in tabs for change in tab.changes):
             event.then(refresh, None, watched, **private)
-        for tab in (live_tab, speakers_tab):
+        for tab in (live_tab, speakers_tab, compare_tab):
             tab.select(refresh, None, watched, **private)
     page.queue(max_size=MAX_QUEUE, default_concurrency_limit=8, api_open=False)
     return page
@@ -155,7 +157,7 @@ def _serve(page: gr.Blocks, *, host: str, port: int | None, open_browser: bool) 
             mcp_server=False,
             state_session_capacity=SESSIONS,
             theme=theme(),
-            css_paths=[CSS_PATH],
+            css_paths=[CSS_PATH, CSS_PATH.with_name("compare.css")],
         )
     except OSError as error:
         raise SpeakerError(texts.PORT_TAKEN.format(port=port or "7860 to 7959", host=host)) from error

@@ -6,6 +6,7 @@ import threading
 import time
 from dataclasses import replace
 
+from core.audio import Audio
 from core.errors import Cancelled
 from core.recognizer import Recognizer
 from core.sources.microphone import Microphone
@@ -22,7 +23,7 @@ class ComputerEar:
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._looked = 0.0
-        self._moment = Moment()
+        self._moment, self._ear = Moment(), LiveEar()
         self.error: Exception | None = None
 
     def __deepcopy__(self, _memo) -> ComputerEar:
@@ -56,11 +57,16 @@ class ComputerEar:
         self._looked = time.monotonic()
         return self._moment
 
+    def recent(self) -> Audio | None:
+        """The last 5 s that were heard, 16 kHz; None while the microphone is closed. Looking keeps it open."""
+        self._looked = time.monotonic()
+        return self._ear.recent() if self.running else None
+
     def _unwatched(self) -> bool:
         return time.monotonic() - self._looked > UNWATCHED_SECONDS
 
     def _listen(self, recognizer: Recognizer, device: str | None, stop: threading.Event) -> None:
-        ear = LiveEar()
+        ear = self._ear = LiveEar()
         try:
             with Microphone(device) as microphone:
                 for block in microphone.blocks(BLOCK_SECONDS, cancelled=lambda: stop.is_set() or self._unwatched()):

@@ -15,6 +15,7 @@ from demo.notice_view import notice, progress, trouble
 
 SAMPLES = Path(__file__).resolve().parent / "samples"
 PEOPLE = ("Amina", "Kofi", "Sven", "Jo", "Mei")
+EXAMPLE_SOURCE = "example voice"  # what the store has for where they came from
 
 
 def clip(name: str) -> Path:
@@ -36,7 +37,7 @@ def enrol_examples(recognizer: Recognizer) -> Iterator[str]:
             text = texts.EXAMPLES_LEARNING.format(name=name, number=index + 1, count=len(missing))
             yield progress(text, index / len(missing))
             with contextlib.suppress(DuplicateName):  # another page was faster
-                recognizer.enrol(name, stream(clip(f"{name.lower()}_enrol")), consent=True, source="example voice")
+                recognizer.enrol(name, stream(clip(f"{name.lower()}_enrol")), consent=True, source=EXAMPLE_SOURCE)
         done = texts.EXAMPLES_DONE.format(names=", ".join(missing)) if missing else texts.EXAMPLES_THERE
         yield notice(done, "good")
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace

@@ -195,4 +195,4 @@ def build_tab(recognizer: Recognizer) -> Tab:
         nobody = not recognizer.store.profiles()
         return [gr.Column(visible=nobody), gr.Row(visible=not nobody)]
 
-    return Tab([empty, ready], refresh, [enrolled])
+    return Tab([empty, ready], refresh, [enrolled], [ear, computer])

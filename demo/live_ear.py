@@ -91,6 +91,11 @@ class LiveEar:
             )
             return self.moment
 
+    def recent(self) -> Audio | None:
+        """The last 5 s that were heard, 16 kHz; None before the first and after the microphone was stopped."""
+        with self._lock:
+            return Audio(self._ring[-SEGMENT_SAMPLES:]) if self.moment.listening and len(self._ring) else None
+
     def _resampled(self, mono: np.ndarray, rate: int) -> np.ndarray:
         if rate == SAMPLE_RATE:
             return mono

@@ -14,7 +14,7 @@ from core.audio import SAMPLE_RATE
 from core.errors import SourceError, SpeakerError
 from core.heads import UNKNOWN
 from core.recognizer import Recognizer
-from demo import enrolling, link_or_file, speakers, texts
+from demo import compare_texts, enrolling, link_or_file, speakers, texts
 from demo.app import build, launch
 from demo.examples import clip, missing_examples
 from demo.job import Job, Work
@@ -186,7 +186,7 @@ def test_the_page_has_one_streaming_microphone_and_no_public_endpoint(recognizer
     streams = [one for one in config["components"] if one["type"] == "audio" and one["props"].get("streaming")]
     assert len(streams) == 1
     labels = [one["props"]["label"] for one in config["components"] if one["type"] == "tabitem"]
-    assert labels == [texts.LIVE, texts.LINK_OR_FILE, texts.SPEAKERS]
+    assert labels == [texts.LIVE, texts.LINK_OR_FILE, texts.SPEAKERS, compare_texts.COMPARE]
     assert {one["api_visibility"] for one in config["dependencies"]} == {"private"}
     buttons = [one["props"]["value"] for one in config["components"] if one["type"] == "button"]
     assert "Run" not in buttons  # Gradio's own word: a button made by mistake

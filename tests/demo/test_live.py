@@ -51,6 +51,16 @@ def test_a_joined_slice_closes_each_segment_it_fills(recognizer, voice):
     assert moment.image.shape == (80, 500)
 
 
+def test_another_tab_can_hear_the_last_five_seconds(recognizer, voice):
+    ear, computer = LiveEar(), ComputerEar()
+    assert ear.recent() is None and computer.recent() is None
+    ear.hear(voice("kofi_test").samples[: 8 * SAMPLE_RATE], SAMPLE_RATE)
+    ear.look(recognizer)
+    assert np.array_equal(ear.recent().samples, voice("kofi_test").samples[3 * SAMPLE_RATE : 8 * SAMPLE_RATE])
+    live.stopped(recognizer, ear)
+    assert ear.recent() is None
+
+
 def test_a_closed_segment_is_judged_as_a_recording_is(recognizer, voice):
     sound = voice("amina_test").between(0.0, 10.0)
     ear = LiveEar()

@@ -1,0 +1,234 @@
+"""The Compare tab: the exam of both models over the people enrolled, the map of voices, and what was listened to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from core.audio import SEGMENT_SECONDS, Audio, resample
+from core.comparison import MIN_PEOPLE
+from core.embedder import MODELS
+from core.errors import AudioError, SourceError, SpeakerError
+from core.explain import contributions, occlusion
+from core.heads import UNKNOWN, Decision
+from core.recognizer import Recognizer
+from core.segments import prepare_judged
+from demo import compare_texts as texts
+from demo import compare_view, explain_view
+from demo.exam import AS_IT_IS, Exam, menu, people_of, run, sound_of
+from demo.examples import enrol_examples
+from demo.live import names_of
+from demo.notice_view import notice, progress, trouble
+from demo.tab import Tab
+from demo.texts import EXAMPLES_BUTTON
+from demo.voice_map import VoiceMap, enough
+
+if TYPE_CHECKING:
+    import gradio as gr
+
+LIVE_SECONDS = 1.0  # s between live points
+EXAMS = 2  # at the same time
+NOT_RUN = f'<div class="results-empty">{texts.RESULTS_EMPTY}</div>'
+
+
+def from_file(path: str, start: float) -> Audio:
+    """5 s of a recording from `start` seconds on. Raises `AudioError`."""
+    from core.sources import file
+
+    parts = list(file.blocks(path, start, start + SEGMENT_SECONDS))
+    return resample(parts[0]) if parts else Audio(np.zeros(0, np.float32))
+
+
+def why(recognizer: Recognizer, sound: Audio | None) -> str:
+    """What both models listened to in 5 s of sound, as HTML; the app's own heads answer, who know everybody."""
+    if sound is None:
+        raise SourceError(texts.WHY_NOTHING)
+    samples, judged = prepare_judged(sound)
+    if samples is None or not judged.enough:
+        raise AudioError(texts.WHY_SILENT)
+    heads = recognizer.heads()
+    if not heads.names:
+        raise SpeakerError(texts.WHY_NOBODY)
+    image, row = recognizer.embedder.images([samples])[0], recognizer.embedder.rows([samples])[0]
+    decided = heads.decide(recognizer.embedder.embed([samples]))[0]
+    said = [explain_view.answered(model.upper(), decided[model].name, decided[model].probability) for model in MODELS]
+    return explain_view.explained(
+        occlusion(recognizer.embedder, heads, image, nearest(decided["cnn"])),
+        contributions(recognizer.embedder, heads, row, nearest(decided["ann"])),
+        cnn=said[0],
+        ann=said[1],
+    )
+
+
+def nearest(decision: Decision) -> str:
+    """The person to explain: who was named, or who came next to Unknown."""
+    return decision.runner_up if decision.name == UNKNOWN else decision.name
+
+
+def drawn(recognizer: Recognizer, kind: str) -> tuple[VoiceMap | None, str]:
+    """The map of everybody, or a notice."""
+    try:
+        people = people_of(recognizer)
+        if not enough(people):
+            raise SpeakerError(texts.MAP_FEW)
+        made = VoiceMap(people, names_of(recognizer), kind)
+        return made, made.html()
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        return None, trouble(error)
+
+
+def dropped(recognizer: Recognizer, voices: VoiceMap | None, ears: Sequence) -> str | None:
+    """The map with what a microphone hears now; None where there is no map or nobody speaks."""
+    if voices is None:
+        return None
+    for ear in ears:
+        sound = ear.recent()
+        if sound is not None and (samples := prepare_judged(sound)[0]) is not None:
+            voices.drop(recognizer.embedder.embed([samples]))
+            return voices.html()
+    return None
+
+
+def heard(exam: Exam | None, number: int | None) -> tuple[tuple[int, np.ndarray] | None, str]:
+    """A judged segment for the player, and a sentence where it was not kept."""
+    if exam is None or number is None:
+        return None, ""
+    sound = sound_of(exam, number)
+    if sound is None:
+        return None, notice(texts.NO_SOUND)
+    return (sound.rate, (np.clip(sound.samples, -1.0, 1.0) * 32767).astype(np.int16)), ""
+
+
+def _learn() -> str:
+    cards = "".join(
+        f'<div class="learn"><b>{escape(name)}</b><span>{escape(about)}</span></div>'
+        for name, about in texts.EMPTY_LEARN
+    )
+    return f'<h2>{texts.EMPTY_TITLE}</h2><p>{texts.EMPTY_TEXT}</p><div class="learns">{cards}</div>'
+
+
+def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
+    """Inside `gr.Blocks`: the components and their events. `ears`: what the Live tab listens with."""
+    import gradio as gr
+
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    exam, voices, revision = gr.State(None), gr.State(None), gr.State(-1)
+    with gr.Column(visible=False, elem_classes="empty-state") as empty:
+        gr.HTML(_learn())
+        try_it = gr.Button(EXAMPLES_BUTTON, variant="primary", elem_id="compare-examples")
+    said = gr.HTML("", elem_id="compare-notice")
+    with gr.Column(visible=False, elem_id="compare-ready") as ready:
+        with gr.Row(elem_classes="exam-controls"):
+            protocol = gr.Radio(
+                [(text, key) for key, text in texts.PROTOCOLS.items()],
+                value="segment",
+                label=texts.PROTOCOL,
+                info=texts.PROTOCOL_HINT,
+                min_width=300,
+                elem_id="compare-protocol",
+            )
+            channel = gr.Dropdown(
+                [(text, key) for key, text in texts.CHANNELS.items()],
+                value=AS_IT_IS,
+                label=texts.CHANNEL,
+                info=texts.CHANNEL_HINT,
+                min_width=300,
+                elem_id="compare-channel",
+            )
+        go = gr.Button(texts.RUN, variant="primary", elem_id="compare-run")
+        status = gr.HTML("", elem_id="compare-status")
+        results = gr.HTML(NOT_RUN, elem_id="compare-results")
+        with gr.Column(elem_classes="exam-part"):
+            gr.HTML(f'<h3>{texts.WHY_TITLE}</h3><p class="quiet">{texts.WHY_EMPTY}</p>')
+            with gr.Row(equal_height=False):
+                with gr.Column(min_width=280):
+                    segment = gr.Dropdown([], label=texts.LISTEN, visible=False, elem_id="compare-segment")
+                    player = gr.Audio(
+                        label=texts.LISTEN, type="numpy", interactive=False, visible=False, elem_id="compare-player"
+                    )
+                    kept = gr.HTML(f'<p class="quiet">{texts.MENU_EMPTY}</p>')
+                with gr.Column(min_width=280):
+                    file = gr.File(label=texts.WHY_FILE, file_types=["audio", "video"], height=150, elem_id="why-file")
+                    at = gr.Number(0, label=texts.WHY_AT, minimum=0, maximum=36_000, elem_id="why-at")
+            ask = gr.Button(texts.WHY_RUN, elem_id="why-run")
+            reason = gr.HTML("", elem_id="compare-why")
+        with gr.Column(elem_classes="exam-part"):
+            gr.HTML(f"<h3>{texts.MAP}</h3>")
+            with gr.Row(elem_classes="exam-controls"):
+                kind = gr.Radio(
+                    [(text, key) for key, text in texts.MAP_KINDS.items()],
+                    value="pca",
+                    label=texts.MAP_KIND,
+                    elem_id="map-kind",
+                )
+                follow = gr.Checkbox(False, label=texts.MAP_FOLLOW, elem_id="map-live")
+            draw = gr.Button(texts.MAP_DRAW, elem_id="map-draw")
+            picture = gr.HTML("", elem_id="compare-map")
+    timer = gr.Timer(LIVE_SECONDS, active=False)
+
+    def learned() -> Iterator[str]:
+        yield from enrol_examples(recognizer)
+
+    def examined(which: str, through: str) -> Iterator[tuple]:
+        for text, made in run(recognizer, which, through):
+            if made is None:
+                yield text, *(gr.skip(),) * 3
+            else:
+                html = compare_view.results(made.done, names_of(recognizer))
+                choices = menu(made)
+                yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True)
+
+    def shown(made: Exam | None, number: int | None) -> tuple:
+        sound, sentence = heard(made, number)
+        return gr.update(value=sound, visible=sound is not None), sentence
+
+    def explain(made: Exam | None, number: int | None, path: str | None, second: float) -> Iterator[str]:
+        yield progress(texts.WHY_WAIT, None)
+        try:
+            if path:
+                sound = from_file(path, float(second or 0))
+            else:
+                sound = None if made is None or number is None else sound_of(made, number)
+            yield why(recognizer, sound)
+        except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+            yield trouble(error)
+
+    def forgotten(made: Exam | None, now: int) -> tuple:
+        """People have changed: an old exam is of no use, and may be of somebody who wanted to be forgotten."""
+        if made is None or made.revision == now:
+            return (gr.skip(),) * 8
+        nothing = gr.update(value=None, visible=False)
+        return (
+            notice(texts.STALE),
+            NOT_RUN,
+            None,
+            gr.update(choices=[], value=None, visible=False),
+            nothing,
+            "",
+            None,
+            "",
+        )
+
+    go.click(examined, [protocol, channel], [status, results, exam, segment], concurrency_limit=EXAMS, **private).then(
+        shown, [exam, segment], [player, kept], **private
+    )
+    segment.input(shown, [exam, segment], [player, kept], **private)
+    ask.click(explain, [exam, segment, file, at], reason, concurrency_limit=EXAMS, **private)
+    draw.click(lambda which: drawn(recognizer, which), kind, [voices, picture], concurrency_limit=EXAMS, **private)
+    follow.change(lambda on: gr.Timer(active=on), follow, timer, **private)
+    timer.tick(
+        lambda made, *listening: dropped(recognizer, made, listening) or gr.skip(), [voices, *ears], picture, **private
+    )
+    revision.change(
+        forgotten, [exam, revision], [status, results, exam, segment, player, kept, voices, picture], **private
+    )
+    enrolled = try_it.click(learned, None, said, concurrency_id="enrol", concurrency_limit=1, **private)
+
+    def refresh() -> list:
+        few = len(people_of(recognizer)) < MIN_PEOPLE
+        return [gr.Column(visible=few), gr.Column(visible=not few), recognizer.store.revision()]
+
+    return Tab([empty, ready, revision], refresh, [enrolled])

@@ -1,0 +1,133 @@
+"""The Compare tab with real voices, without a browser: the exam, the map, the explanation, and what is forgotten."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio import SAMPLE_RATE
+from core.errors import SpeakerError
+from core.heads import UNKNOWN, Decision
+from core.recognizer import Recognizer
+from core.segments import prepare
+from demo import compare, compare_texts, compare_view
+from demo.compare import nearest
+from demo.exam import AS_IT_IS, menu, people_of, run, sound_of
+from demo.examples import EXAMPLE_SOURCE
+from demo.live_ear import LiveEar
+from demo.voice_map import VoiceMap
+
+
+@pytest.fixture(scope="module")
+def pair(embedder, voice, tmp_path_factory):
+    """Amina and Kofi as the examples button enrols them."""
+    made = Recognizer(tmp_path_factory.mktemp("pair"), embedder=embedder)
+    for name in ("Amina", "Kofi"):
+        made.enrol(name, voice(f"{name.lower()}_enrol"), consent=True, source=EXAMPLE_SOURCE)
+    return made
+
+
+@pytest.fixture(scope="module")
+def exam(pair):
+    """The exam, one segment at a time, as they were enrolled."""
+    *steps, (said, made) = run(pair, "segment", AS_IT_IS)
+    assert "notice-good" in said, said
+    assert len(steps) >= 4 and all(one is None and "progress" in text for text, one in steps)
+    return made
+
+
+def test_every_segment_is_asked_once_and_the_page_shows_all(exam, pair):
+    segments = sum(kind == "segment" for one in exam.people for kind in one.kinds)
+    assert len(exam.done.held) == segments
+    html = compare_view.results(exam.done, {"Amina": "#0072b2", "Kofi": "#e69f00"})
+    for wanted in (*compare_texts.METHOD_TITLES.values(), compare_texts.CONFUSION, compare_texts.DET_TITLE):
+        assert wanted in html
+    assert html.count("forest-row") == 4 and html.count("<svg") == 6
+    assert f"{segments} of {segments}" in html  # synthetic voices are told apart
+    assert compare_texts.VERDICT_TIE.format(trials=segments) in html
+
+
+def test_the_menu_names_every_segment_once(exam):
+    choices = menu(exam)
+    assert sorted(number for _, number in choices) == list(range(len(exam.done.held)))
+    assert choices[0][0].startswith(("Amina", "Kofi"))
+
+
+def test_the_sound_of_a_segment_is_the_one_that_was_enrolled(exam, pair):
+    sound = sound_of(exam, 0)
+    assert sound.rate == SAMPLE_RATE and 4.9 < sound.duration <= 5.0
+    person = exam.people[exam.done.held[0].person]
+    heard = pair.embedder.embed([prepare(sound)])
+    assert float(heard.cnn[0] @ person.cnn[0]) > 0.99
+    player, sentence = compare.heard(exam, 0)
+    assert player[0] == SAMPLE_RATE and player[1].dtype == np.int16 and sentence == ""
+
+
+def test_through_a_telephone_every_piece_is_heard_again(pair):
+    *_, (said, made) = run(pair, "segment", "phone")
+    assert "notice-good" in said and "telephone" in said
+    clean = people_of(pair)
+    assert made.sound.through(0, 0, "phone").cnn[0] @ clean[0].cnn[0] < 0.999
+    heard = np.abs(np.fft.rfft(sound_of(made, 0).samples))
+    assert heard[6 * len(heard) // 8 :].mean() < 0.02 * heard.mean()  # nothing above 6 kHz comes through a telephone
+    assert made.sound.heard(0, 0, "phone+short").duration == 1.5
+    assert len(made.done.held) > 4
+
+
+def test_without_sound_a_channel_cannot_be_tried(recognizer):
+    """Amina and Kofi of this recognizer came from files that were not kept."""
+    *_, (said, made) = run(recognizer, "segment", "phone")
+    assert made is None and "notice-error" in said and "sound is here" in said
+    *_, (_, made) = run(recognizer, "segment", AS_IT_IS)
+    player, sentence = compare.heard(made, 0)
+    assert player is None and compare_texts.NO_SOUND in sentence
+
+
+def test_a_borrowed_name_does_not_bring_the_wrong_sound(empty, voice):
+    for name, clip in (("Mei", "kofi_enrol"), ("Jo", "jo_enrol")):
+        empty.enrol(name, voice(clip), consent=True, source=EXAMPLE_SOURCE)
+    *_, (_, made) = run(empty, "segment", AS_IT_IS)
+    assert made.sound.of(0, 0) is None and made.sound.of(1, 0) is not None
+
+
+@pytest.mark.parametrize(("protocol", "said"), [("session", "nobody has two sessions"), ("segment", "two people")])
+def test_what_cannot_be_compared_is_one_sentence(protocol, said, pair, empty):
+    *_, (text, made) = run(pair if protocol == "session" else empty, protocol, AS_IT_IS)
+    assert made is None and said in text.lower() and text.count("notice-error") == 1
+
+
+def test_an_explanation_shows_both_models(pair, voice):
+    html = compare.why(pair, voice("kofi_test").between(0.0, 5.0))
+    assert "CNN answered Kofi" in html and "ANN answered Kofi" in html
+    assert html.count("data:image/png") == 2 and html.count("evidence-row") >= 6
+
+
+@pytest.mark.parametrize(("path", "said"), [(None, "no sound to explain"), ("quiet.wav", "not enough speech")])
+def test_what_cannot_be_explained_is_said(path, said, pair, tmp_path):
+    sound = None
+    if path:
+        soundfile.write(tmp_path / path, np.zeros(6 * SAMPLE_RATE), SAMPLE_RATE)
+        sound = compare.from_file(str(tmp_path / path), 1.0)
+        assert sound.duration == 5.0
+    with pytest.raises(SpeakerError, match=said):
+        compare.why(pair, sound)
+
+
+def test_unknown_is_explained_by_who_came_next():
+    assert nearest(Decision(UNKNOWN, 0.9, "Jo", 0.1)) == "Jo" and nearest(Decision("Amina", 0.9, "Jo", 0.1)) == "Amina"
+
+
+def test_a_live_voice_drops_into_the_map(pair, voice):
+    voices, html = compare.drawn(pair, "pca")
+    assert isinstance(voices, VoiceMap) and html.count("<svg") == 2 and compare_texts.MAP_LIVE in html
+    ear = LiveEar()
+    assert compare.dropped(pair, voices, [ear]) is None
+    ear.hear(voice("kofi_test").samples[: 5 * SAMPLE_RATE], SAMPLE_RATE)
+    ear.look(pair)
+    moved = compare.dropped(pair, voices, [ear])
+    assert compare_texts.MAP_LISTENING in moved and moved.count("<title>now</title>") == 2
+    assert compare.dropped(pair, None, [ear]) is None
+
+
+def test_nobody_is_no_map(empty):
+    voices, said = compare.drawn(empty, "pca")
+    assert voices is None and "three pieces" in said
