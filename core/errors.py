@@ -7,6 +7,8 @@
     │   └── EnrolmentRefused     sound, but not good enough to learn a voice from
     ├── SourceError              where the sound should come from
     │   ├── LinkError            no link, a host that is not allowed, or a link that cannot be had
+    │   ├── FetchError           a server of audiobooks that does not give what was asked for
+    │   │   └── FileRefused      one of its files that is not there, or is not sound
     │   ├── MicrophoneError      no input device, or it went away
     │   └── Cancelled            the user stopped it
     ├── StoreError               the speaker store
@@ -47,6 +49,14 @@ class SourceError(SpeakerError):
 
 class LinkError(SourceError):
     """No link, a host that is not allowed, or a link that cannot be had."""
+
+
+class FetchError(SourceError):
+    """A server of audiobooks that does not give what was asked for; trying again later may help."""
+
+
+class FileRefused(FetchError):
+    """One of its files that is not there, or is not sound; trying again does not help."""
 
 
 class MicrophoneError(SourceError):

@@ -20,9 +20,9 @@ from pathlib import Path
 import numpy as np
 
 from core.dataset.manifest import Row, read_rows
+from core.dataset.shards import read_images
 from core.errors import DatasetError
 from core.evaluation import equal_error_rate
-from core.spectrogram import read_png
 
 TRIM_EVERY = 50  # steps between returns of free memory to the system
 
@@ -72,8 +72,7 @@ class Examples:
 def load_images(folder: Path, split: str, *, min_segments: int = 1, progress: Callable = iter) -> Examples:
     """Every spectrogram image of a split; `min_segments` leaves out speakers with fewer."""
     rows = _rows(folder, split, min_segments)
-    images = np.stack([read_png(folder / row.path) for row in progress(rows)])
-    return Examples(images, *_labels(rows))
+    return Examples(read_images(folder, rows, progress=progress), *_labels(rows))
 
 
 def load_features(folder: Path, split: str, *, min_segments: int = 1, augmented: bool = False) -> Examples:

@@ -1,74 +1,328 @@
-"""Build the dataset folder: 5 s segments, spectrogram images, feature rows.
+"""Build the dataset folder: 5 s segments, spectrogram images, feature rows. See docs/dataset.md.
 
+    python scripts/create_dataset.py --contact you@example.org --output dataset         # LibriVox: 80 readers, 1 h each
+    python scripts/create_dataset.py --contact you@example.org --output dataset --dry-run
     python scripts/create_dataset.py --from-folder DIR --output dataset
+    python scripts/create_dataset.py --from-manifest LIST.csv --output dataset
 
 DIR holds one folder per speaker, in it recordings, or one folder per session with recordings. Several DIRs may be
-given; speakers are then called <DIR's name>-<speaker>. Interrupt and run again: finished speakers are not redone.
+given; speakers are then called <DIR's name>-<speaker>. LIST.csv has the columns path and speaker. Interrupt and run
+again: what is finished is not done again.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
+import io
 import os
 import sys
+import threading
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from core.dataset.build import build, build_noise, find_speakers, plan
-from core.errors import SpeakerError
+from core.dataset.attribution import attribution
+from core.dataset.audiobooks import (
+    disk_needed,
+    fetch_speaker,
+    find_recordings,
+    known_probes,
+    make_probes,
+    make_speaker,
+    probe_of,
+)
+from core.dataset.build import SPLITS_BY, Recording, build, build_noise, find_speakers, plan
+from core.dataset.fetch import Guest
+from core.dataset.librivox import ARCHIVE, LIBRIVOX, books
+from core.dataset.probe import Probe
+from core.dataset.recordings import listed_speakers
+from core.dataset.selection import (
+    Reader,
+    Rules,
+    Sieve,
+    by_language,
+    choose,
+    find_readers,
+    parse_languages,
+    pieces_of,
+)
+from core.dataset.shards import SHARDS_FROM
+from core.dataset.storage import Storage
+from core.errors import Cancelled, SpeakerError
+
+LANGUAGES = "English:60,German:10,French:10,Spanish:10,Italian:5,Dutch:5"
+SEGMENTS_A_MINUTE = 10.5  # of read speech without its pauses, about
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--from-folder", nargs="+", type=Path, required=True, metavar="DIR", help="DIR/<speaker>/...")
-    parser.add_argument("--output", type=Path, default=Path("dataset"), help="dataset folder (default: dataset)")
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--from-folder", nargs="+", type=Path, metavar="DIR", help="recordings: DIR/<speaker>/...")
+    source.add_argument("--from-manifest", type=Path, metavar="CSV", help="recordings: a list with path and speaker")
+    parser.add_argument("--output", default="dataset", help="folder or fsspec URL, like s3://... (default: dataset)")
     parser.add_argument("--noise", type=Path, metavar="DIR", help="noise recordings, to be mixed in while training")
     parser.add_argument(
         "--split",
-        choices=("session", "segment", "speaker"),
-        default="session",
-        help="what validation keeps apart: whole recordings, single segments (the original's), whole speakers",
+        choices=SPLITS_BY,
+        help="what validation keeps apart: whole books (default for LibriVox and lists), whole sessions (default for "
+        "folders), single segments (the original's), whole speakers",
     )
     parser.add_argument("--validation", type=float, default=0.3, metavar="SHARE", help="default 0.3")
     parser.add_argument("--copies", type=int, default=0, help="augmented copies of each feature row (for the ANN)")
+    parser.add_argument(
+        "--shards",
+        action=argparse.BooleanOptionalAction,
+        help=f"images in tar files, the WebDataset layout (default: from {SHARDS_FROM:,} images on)",
+    )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster instead, like tcp://host:8786")
     parser.add_argument("--seed", type=int, default=0)
+
+    which = parser.add_argument_group("which readers of LibriVox")
+    which.add_argument("--speakers", type=int, default=80, help="default 80")
+    which.add_argument("--candidates", type=int, default=200, help="readers probed to choose from (default 200)")
+    which.add_argument("--minutes", type=float, default=60.0, help="of sound a speaker (default 60)")
+    which.add_argument("--languages", default=LANGUAGES, metavar="MIX", help=f"names and shares (default {LANGUAGES})")
+    which.add_argument("--min-snr", type=float, default=25.0, metavar="DB", help="estimated (default 25)")
+    which.add_argument("--min-bandwidth", type=float, default=5_000.0, metavar="HZ", help="estimated (default 5000)")
+    which.add_argument("--max-books", type=int, metavar="N", help="read only so much of the catalogue")
+    which.add_argument("--dry-run", action="store_true", help="show readers and sizes; fetch the catalogue, no sound")
+
+    how = parser.add_argument_group("how to fetch")
+    how.add_argument(
+        "--contact",
+        default=os.environ.get("SPEAKERS_CONTACT"),
+        metavar="ADDRESS",
+        help="your e-mail or web address, sent along so that the servers' keepers can reach you (or SPEAKERS_CONTACT)",
+    )
+    how.add_argument("--connections", type=int, default=2, help="to archive.org at a time (default 2)")
+    how.add_argument("--interval", type=float, default=1.0, metavar="S", help="between catalogue pages (default 1 s)")
+    how.add_argument("--max-gb", type=float, default=20.0, help="refuse a download larger than this (default 20)")
+    how.add_argument("--hours", type=float, help="stop after so long, to be gone on with")
+    how.add_argument("--refresh", action="store_true", help="read the catalogue anew instead of the kept one")
+    how.add_argument("--discard-wav", action="store_true", help="do not keep the 44.1 kHz WAV of finished speakers")
+    how.add_argument("--librivox", default=os.environ.get("SPEAKERS_LIBRIVOX", LIBRIVOX), metavar="URL")
+    how.add_argument("--archive", default=os.environ.get("SPEAKERS_ARCHIVE", ARCHIVE), metavar="URL")
     return parser
 
 
-def main(argv: list[str] | None = None) -> int:
-    args = arguments().parse_args(argv)
+def check(args: argparse.Namespace) -> None:
+    """Numbers that make no sense, in one line each."""
     if not 0.0 <= args.validation < 1.0:
         raise SpeakerError(f"--validation is a share from 0 to below 1, not {args.validation:g}")
+    for name in ("speakers", "candidates", "minutes", "workers", "connections", "max_gb"):
+        if not 0 < getattr(args, name) < float("inf"):
+            raise SpeakerError(f"--{name.replace('_', '-')} must be above 0, not {getattr(args, name):g}")
+    if args.interval < 1.0 and args.librivox == LIBRIVOX:
+        raise SpeakerError(f"--interval {args.interval:g}: LibriVox is asked at most once a second")
+    if args.candidates < args.speakers:
+        args.candidates = args.speakers
+
+
+def from_recordings(args: argparse.Namespace) -> int:
+    """Folders or a list: everything is here already."""
+    if args.from_folder:
+        speakers, split = find_speakers(args.from_folder), args.split or "session"
+    else:
+        speakers, split = listed_speakers(args.from_manifest), args.split or "book"
+    return make(args, speakers, split, pool={}, work=None)
+
+
+def make(args: argparse.Namespace, speakers: dict[str, tuple[Recording, ...]], split: str, *, pool: dict, work) -> int:
+    """Plan, build and tell."""
     from tqdm import tqdm
 
-    speakers = find_speakers(args.from_folder)
     tasks = plan(
         speakers,
-        split=args.split,
+        split=split,
         validation=args.validation,
         seed=args.seed,
         copies=args.copies,
         noise=args.noise.resolve() if args.noise else None,
+        shards=bool(args.shards),
     )
-    with tqdm(total=len(tasks), unit="speaker") as bar:
+    with tqdm(total=len(tasks), unit="speaker", desc="speakers", position=1 if pool else 0) as bar:
 
         def report(_: str, skipped: str) -> None:
             bar.update()
-            if skipped:
-                bar.write(f"skipped {skipped}", file=sys.stderr)
+            for line in skipped.splitlines():
+                bar.write(f"skipped {line}", file=sys.stderr)
 
-        count = build(tasks, args.output, workers=args.workers, report=report)
+        who = {"workers": args.workers, "scheduler": args.scheduler, **pool}
+        count = build(tasks, args.output, report=report, **({"work": work} if work else {}), **who)
     print(f"{count} segments of {len(tasks)} speakers in {args.output}")
     if args.noise:
-        print(f"{build_noise(args.noise, args.output)} noise images in {args.output / 'noise'}")
+        print(f"{build_noise(args.noise, args.output)} noise images in {Storage.of(args.output).path('noise')}")
     return 0
+
+
+def from_librivox(args: argparse.Namespace) -> int:
+    """Choose readers, fetch their minutes, build."""
+    from tqdm import tqdm
+
+    if not args.contact:
+        raise SpeakerError("--contact is missing: give your e-mail or web address, which is sent to LibriVox")
+    rules = Rules(
+        speakers=args.speakers,
+        candidates=args.candidates,
+        minutes=args.minutes,
+        languages=parse_languages(args.languages),
+        min_snr=args.min_snr,
+        min_bandwidth=args.min_bandwidth,
+        validation=args.validation,
+        seed=args.seed,
+    )
+    storage, sieve = Storage.of(args.output), Sieve()
+    storage.tidy()
+    with Guest(args.contact, interval=args.interval) as guest:
+        if args.hours is not None:
+            timer = threading.Timer(3600.0 * args.hours, guest.stop)
+            timer.daemon = True
+            timer.start()
+
+        def told(line: str) -> None:
+            print(line, file=sys.stderr, flush=True)
+
+        rows = books(guest, storage, server=args.librivox, most=args.max_books, refresh=args.refresh, told=told)
+        readers = find_readers(rows, rules, sieve)
+        tried = by_language(readers, rules.candidates, rules)
+        pool = {"workers": args.workers, "scheduler": args.scheduler, "connections": args.connections}
+        if args.dry_run:
+            probes = known_probes(tried, storage, args.archive)
+            show(args, rules, tried, probes, choose(tried, probes, rules, sieve), sieve)
+            storage.tidy(all_mine=True)
+            return 0
+        missing = [one for one in tried if one.id not in known_probes(tried, storage, args.archive)]
+        total = sum(probe_of(reader, args.archive).bytes for reader in missing)
+        with (
+            bytes_bar(total, "probes") as bar,
+            tqdm(total=len(missing), unit="reader", desc="probed", position=1) as done,
+        ):
+            guest.progress = bar.update
+            probes = make_probes(tried, guest, storage, archive=args.archive, report=done.update, **pool)
+        chosen = choose(tried, probes, rules, sieve)
+        show(args, rules, tried, probes, chosen, sieve)
+        save_readers(storage, rules, chosen, probes)
+        seconds = sum(piece.end - piece.start for reader in chosen for piece in pieces_of(reader, rules))
+        room(args, storage, seconds)
+        by_book = (args.split or "book") == "book"
+        speakers = find_recordings(chosen, rules, storage, by_book=by_book, archive=args.archive)
+        if args.shards is None:
+            args.shards = seconds / 60.0 * SEGMENTS_A_MINUTE > SHARDS_FROM
+        with bytes_bar(sum(piece.bytes for reader in chosen for piece in pieces_of(reader, rules)), "fetched") as bar:
+            guest.progress = bar.update
+            pool |= {"before": partial(fetch_speaker, guest=guest, storage=storage), "stop": guest.stop}
+            work = partial(make_speaker, keep_wav=not args.discard_wav)
+            return make(args, speakers, args.split or "book", pool=pool, work=work)
+
+
+def bytes_bar(total: int, what: str):
+    """A bar with bytes, rate and time left."""
+    from tqdm import tqdm
+
+    return tqdm(total=total, unit="B", unit_scale=True, desc=what, position=0)
+
+
+def room(args: argparse.Namespace, storage: Storage, seconds: float) -> None:
+    """Refuse what the disk cannot hold, or what is larger than was agreed to."""
+    needed, free = disk_needed(seconds, keep_wav=not args.discard_wav), storage.free()
+    have = sum(storage.size(name) for top in ("downloads", "wav") for name in storage.names(top))
+    if free is not None and needed - have > free:
+        raise SpeakerError(
+            f"about {needed / 1e9:.1f} GB are needed in {storage}, {free / 1e9:.1f} GB are free: free some, or give "
+            "--discard-wav, fewer --speakers or fewer --minutes"
+        )
+    download = seconds * 8_000.0 / 1e9
+    if download > args.max_gb:
+        raise SpeakerError(
+            f"{download:.1f} GB are to be fetched, --max-gb is {args.max_gb:g}: raise it if that is meant"
+        )
+
+
+def show(
+    args: argparse.Namespace,
+    rules: Rules,
+    tried: list[Reader],
+    probes: dict[str, Probe | str],
+    chosen: list[Reader],
+    sieve: Sieve,
+) -> None:
+    """The selection and its size; reader by reader with --dry-run."""
+    pieces = {reader.id: pieces_of(reader, rules) for reader in chosen}
+    if args.dry_run:
+        print(f"{'reader':>7}  {'name':<28} {'language':<10} {'books':>5} {'minutes':>7} {'MB':>6}  estimated")
+        for reader in chosen:
+            found, probe = pieces[reader.id], probes.get(reader.id)
+            heard = (
+                f"{probe.snr:.0f} dB, {probe.bandwidth:.0f} Hz, {probe.voice} voice ({probe.pitch:.0f} Hz)"
+                if isinstance(probe, Probe)
+                else "not probed yet, taken as good"
+            )
+            minutes = sum(piece.end - piece.start for piece in found) / 60.0
+            print(
+                f"{reader.id:>7}  {reader.name[:28]:<28} {reader.language:<10} {len({p.book.id for p in found}):>5} "
+                f"{minutes:>7.1f} {sum(piece.bytes for piece in found) / 1e6:>6.1f}  {heard}"
+            )
+    every = [piece for found in pieces.values() for piece in found]
+    seconds = sum(piece.end - piece.start for piece in every)
+    unknown = [reader for reader in tried if reader.id not in probes]
+    mix: dict[str, int] = {}
+    for reader in chosen:
+        mix[reader.language] = mix.get(reader.language, 0) + 1
+    print(f"{len(chosen)} speakers of {rules.speakers} wanted: " + ", ".join(f"{n} {name}" for name, n in mix.items()))
+    print(f"left out: {sieve}")
+    print(
+        f"to fetch: {sum(piece.bytes for piece in every) / 1e6:,.1f} MB of sound in {len(every)} requests"
+        + (f", before it {sum(probe_of(r).bytes for r in unknown) / 1e6:,.1f} MB of probes" if unknown else "")
+        + f"; disk: about {disk_needed(seconds, keep_wav=not args.discard_wav) / 1e6:,.0f} MB; "
+        f"about {seconds / 60 * SEGMENTS_A_MINUTE:,.0f} segments",
+        flush=True,
+    )
+
+
+def save_readers(storage: Storage, rules: Rules, chosen: list[Reader], probes: dict[str, Probe | str]) -> None:
+    """readers.csv, and ATTRIBUTION.md."""
+    table = io.StringIO()
+    writer = csv.writer(table, lineterminator="\n")
+    writer.writerow(
+        ["speaker", "reader_id", "name", "language", "snr_estimate_db", "bandwidth_estimate_hz", "pitch_estimate_hz"]
+        + ["voice_estimate"]
+    )
+    for reader in chosen:
+        probe = probes[reader.id]
+        writer.writerow(
+            [
+                reader.speaker,
+                reader.id,
+                reader.name,
+                reader.language,
+                probe.snr,
+                probe.bandwidth,
+                probe.pitch,
+                probe.voice,
+            ]
+        )
+    storage.write("readers.csv", table.getvalue().encode())
+    storage.write("ATTRIBUTION.md", attribution(chosen, rules).encode())
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = arguments().parse_args(argv)
+    check(args)
+    return from_recordings(args) if args.from_folder or args.from_manifest else from_librivox(args)
 
 
 if __name__ == "__main__":
     try:
         sys.exit(main())
+    except Cancelled:
+        print("stopped by --hours; run again to go on")
+        sys.exit(0)
     except SpeakerError as error:
         print(f"create_dataset: {error}", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:
+        print("interrupted; run again to go on", file=sys.stderr)
+        sys.exit(130)

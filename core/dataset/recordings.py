@@ -1,0 +1,145 @@
+"""Which recordings a dataset is made of: folders of speakers, or a list in a CSV file."""
+
+from __future__ import annotations
+
+import csv
+import math
+from collections.abc import Container
+from dataclasses import dataclass
+from pathlib import Path
+
+from core.dataset.manifest import SPLITS, safe_name
+from core.errors import DatasetError
+
+EXTENSIONS = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm", ".aac", ".mp4", ".oga"}
+LIST_COLUMNS = ("path", "speaker")  # what a CSV list must have; session, book, section, ... may be there too
+
+
+@dataclass(frozen=True)
+class Recording:
+    """One file of one speaker; `session` is the folder below the speaker, the book, or the file's own stem.
+
+    `path`: a local path, or a fsspec URL as text. `split`: where it is to go ("": as `plan` decides). `book`,
+    `section`, `reader_id` and `source` (URL) are an audiobook's. `start`, `end`: s, the part of the file that is meant.
+    `made`: a file that is made here and may not be there yet; its name says what it is made of.
+    """
+
+    path: Path | str
+    session: str
+    language: str = ""
+    licence: str = ""
+    split: str = ""
+    reader_id: str = ""
+    book: str = ""
+    section: str = ""
+    source: str = ""
+    start: float = 0.0
+    end: float = math.inf
+    made: bool = False
+
+    @property
+    def name(self) -> str:
+        """The file's name."""
+        return str(self.path).replace("\\", "/").rsplit("/", 1)[-1]
+
+    @property
+    def stem(self) -> str:
+        """The file's name without its ending."""
+        return Path(self.name).stem
+
+
+def audio_files(folder: Path) -> list[Path]:
+    """Every audio file at any depth of a folder, in name order."""
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+
+
+def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:
+    """`ROOT/<speaker>/[<session>/]<file>` of one or several roots -> recordings by speaker, in name order.
+
+    With several roots a speaker is called `<root>-<speaker>`, so that equal numbers of two corpora stay two people.
+    """
+    found: dict[str, tuple[Recording, ...]] = {}
+    for root in roots:
+        if not root.is_dir():
+            raise DatasetError(f"{root} is not a folder; expected {root}/<speaker>/<recordings>")
+        for folder in sorted(path for path in root.iterdir() if path.is_dir()):
+            files = audio_files(folder)
+            if files:
+                name = unique(safe_name(f"{root.name}-{folder.name}" if len(roots) > 1 else folder.name), found)
+                found[name] = tuple(Recording(file, _session(file, folder)) for file in files)
+    if not found:
+        shown = ", ".join(str(root) for root in roots)
+        raise DatasetError(f"no audio files under {shown}; expected <speaker>/<recordings> in WAV, FLAC, Opus, MP3 ...")
+    return found
+
+
+def unique(name: str, taken: Container[str]) -> str:
+    """The name, with a number behind it where another name was made safe to the same letters."""
+    made, number = name, 2
+    while made in taken:
+        made, number = f"{name}-{number}", number + 1
+    return made
+
+
+def _session(file: Path, folder: Path) -> str:
+    relative = file.relative_to(folder)
+    return relative.parts[0] if len(relative.parts) > 1 else relative.stem
+
+
+def listed_speakers(path: Path) -> dict[str, tuple[Recording, ...]]:
+    """The recordings of a CSV list, by speaker. Columns: `path` and `speaker`; and where they are known `session`,
+    `split` (train or validation), `start`, `end` (s), `language`, `licence`, `reader_id`, `book`, `section`, `source`.
+
+    A path is local (from the list's own folder on) or a fsspec URL. Without a session the book is one, or the file.
+    """
+    found: dict[str, list[Recording]] = {}
+    names: dict[str, str] = {}
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            reader = csv.DictReader(file)
+            if missing := set(LIST_COLUMNS) - set(reader.fieldnames or ()):
+                raise DatasetError(
+                    f"{path} lacks the columns {', '.join(sorted(missing))}: a list needs path and speaker"
+                )
+            for line in reader:
+                who = (line["speaker"] or "").strip()
+                recording = _listed(path, reader.line_num, line)
+                if not who:
+                    raise DatasetError(f"{path}, line {reader.line_num}: no speaker: name one")
+                if who not in names:
+                    names[who] = unique(safe_name(who), found)
+                found.setdefault(names[who], []).append(recording)
+    except OSError as error:
+        raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DatasetError(f"{path} is no CSV in UTF-8: {error}") from error
+    if not found:
+        raise DatasetError(f"{path} lists no recording: give one path and speaker per line")
+    return {name: tuple(found[name]) for name in sorted(found)}
+
+
+def _listed(path: Path, number: int, line: dict[str, str | None]) -> Recording:
+    def text(name: str) -> str:
+        return (line.get(name) or "").strip()
+
+    def seconds(name: str, otherwise: float) -> float:
+        try:
+            return float(text(name) or otherwise)
+        except ValueError:
+            raise DatasetError(f"{path}, line {number}: {name} is {text(name)!r}: give seconds") from None
+
+    where = text("path")
+    if not where:
+        raise DatasetError(f"{path}, line {number}: no path: give a file")
+    if text("split") not in ("", *SPLITS):
+        raise DatasetError(f"{path}, line {number}: split is {text('split')!r}: give train, validation or nothing")
+    start, end = seconds("start", 0.0), seconds("end", math.inf)
+    if not 0.0 <= start < end:
+        raise DatasetError(f"{path}, line {number}: from {start:g} to {end:g} s there is nothing: give start < end")
+    return Recording(
+        where if "://" in where else path.parent / where,
+        text("session") or text("book") or Path(where).stem,
+        *(text(name) for name in ("language", "licence", "split", "reader_id", "book", "section", "source")),
+        start,
+        end,
+    )
