@@ -26,7 +26,7 @@ from core.dataset.manifest import Row, safe_name, write_rows
 from core.dataset.part import PartWriter, forget, rows_of, skipped_in
 from core.dataset.recordings import EXTENSIONS, Recording, audio_files, find_speakers, unique
 from core.dataset.storage import Storage
-from core.dataset.workers import run
+from core.dataset.workers import one_thread, run
 from core.errors import AudioError, DatasetError, DecodeError, SourceError
 from core.segments import fit, normalise, prepare, speech_segments
 from core.sources.file import blocks
@@ -118,7 +118,7 @@ def build_speaker(task: Task, folder: str | Path | Storage) -> str:
 
     chance, skipped = random.Random(task.seed), []
     prefixes: set[str] = set()
-    with PartWriter(storage, task.speaker, shards=task.shards, keep_clips=task.copies > 0) as part:
+    with one_thread(), PartWriter(storage, task.speaker, shards=task.shards, keep_clips=task.copies > 0) as part:
         for recording in task.recordings:
             prefix = f"{safe_name(recording.session)}_{safe_name(recording.stem)}"
             prefix = unique(prefix.replace(".", "_") if task.shards else prefix, prefixes)

@@ -138,14 +138,17 @@ class _Pool:
             self._client.close()
 
 
-def _begin_worker() -> None:
-    """In a new worker: Ctrl-C is the parent's business, and one worker is one core."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    import numpy  # noqa: F401  the limits hold for what is loaded
-    import scipy.fft  # noqa: F401
+def one_thread():
+    """A context in which one worker is one core. Sums come out the same to the last bit wherever they are made: matrix
+    products round differently with another number of threads."""
     from threadpoolctl import threadpool_limits
 
-    threadpool_limits(1)
+    return threadpool_limits(1)
+
+
+def _begin_worker() -> None:
+    """In a new worker: Ctrl-C is the parent's business."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _dask_client(scheduler: str):
