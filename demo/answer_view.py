@@ -9,9 +9,10 @@ from html import escape
 
 import numpy as np
 
+from core.audio import SEGMENT_SECONDS
 from core.heads import ANSWERS, NOT_ENOUGH_SPEECH, UNKNOWN, Decision
 from core.segments import MIN_SPEECH_SECONDS
-from core.spectrogram import write_png
+from core.spectrogram import FMAX, FMIN, write_png
 from core.timeline import Answer
 from demo import texts
 from demo.palette import UNKNOWN_COLOUR
@@ -84,6 +85,18 @@ def _shell(which: str, kind: str, colour: str, inner: str, fraction: float) -> s
     )
 
 
+def speech_meter(speech: float, of: float) -> str:
+    """Seconds of speech among the last `of` seconds as a bar, with a mark where they are enough for an answer."""
+    fraction = min(speech / SEGMENT_SECONDS, 1.0)
+    zone = "fine" if speech >= MIN_SPEECH_SECONDS else "low"
+    text = texts.SPEECH_METER.format(speech=speech, seconds=of) if of else "&ndash;"
+    return (
+        f'<div class="meter meter-speech"><span>{texts.SPEECH}</span><div class="meter-track" '
+        f'style="--enough:{MIN_SPEECH_SECONDS / SEGMENT_SECONDS:.0%}"><i class="{zone}" style="width:{fraction:.1%}">'
+        f'</i></div><span class="meter-number">{text}</span></div>'
+    )
+
+
 def meter(level: float | None) -> str:
     """Level of the last second in dBFS as a bar; None: no sound yet."""
     fraction = 0.0 if level is None else min(max(1.0 - level / METER_FLOOR_DBFS, 0.0), 1.0)
@@ -95,6 +108,9 @@ def meter(level: float | None) -> str:
     )
 
 
+_AXIS = f'<span class="picture-top">{FMAX / 1000:.1f} kHz</span><span class="picture-bottom">{FMIN:.0f} Hz</span>'
+
+
 def picture(image: np.ndarray | None) -> str:
     """The spectrogram image, uint8 (BANDS, FRAMES), inline as PNG; None: an empty frame of the same size."""
     if image is None:
@@ -103,7 +119,7 @@ def picture(image: np.ndarray | None) -> str:
         file = io.BytesIO()
         write_png(image, file)
         encoded = base64.b64encode(file.getvalue()).decode()
-        inside = f'<img alt="{texts.PICTURE_NOTE}" src="data:image/png;base64,{encoded}">'
+        inside = f'<img alt="{texts.PICTURE_NOTE}" src="data:image/png;base64,{encoded}">{_AXIS}'
     return (
         f'<section class="picture"><h3>{texts.PICTURE} <span>{texts.PICTURE_NOTE}</span></h3>'
         f'<div class="picture-frame">{inside}</div></section>'

@@ -86,6 +86,13 @@ def parser() -> argparse.ArgumentParser:
 
     command = commands.add_parser("live", help="name who speaks into the microphone, now", parents=[home, device])
     command.add_argument("--seconds", type=seconds, metavar="N", help="end by itself (else: Ctrl-C)")
+    command.add_argument(
+        "--save",
+        action="append",
+        default=[],
+        metavar="FILE",
+        help=".json, .csv, .rttm, or .wav for the sound; repeatable",
+    )
     command.set_defaults(command="live")
 
     command = commands.add_parser("speakers", help="list, rename or delete people", parents=[home])

@@ -80,7 +80,8 @@ def identify(options: Namespace) -> None:
 def live(options: Namespace) -> None:
     """live: see `demo.cli_live`."""
     recognizer = Recognizer(options.home)
-    cli_live.live(recognizer, device=options.device, seconds=options.seconds, begun=lambda: _note_people(recognizer))
+    asked = {"device": options.device, "seconds": options.seconds, "save": tuple(options.save)}
+    cli_live.live(recognizer, begun=lambda: _note_people(recognizer), **asked)
 
 
 def list_speakers(options: Namespace) -> None:

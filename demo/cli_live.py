@@ -6,18 +6,19 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import islice
+from pathlib import Path
 
-from core.audio import SEGMENT_SAMPLES, SEGMENT_SECONDS, Audio, concatenate
-from core.heads import ANSWERS, NOT_ENOUGH_SPEECH
+from core.audio import Audio
+from core.errors import StoreError
 from core.recognizer import Recognizer
-from core.segments import MIN_REST_SECONDS, clock
-from core.timeline import Answer, Timeline
+from core.timeline import FORMATS, Answer, Timeline
+from demo.cli_live_view import picture
 from demo.cli_source import MIC, opened, stop_by_interrupt, until
-from demo.cli_text import LABELS, AnswerLines, padded, talk_time, width
+from demo.cli_text import AnswerLines, talk_time
+from demo.live_ear import LiveEar, Moment
 
 BLOCKS_A_SECOND = 2  # the microphone gives 0.5 s at a time
-BAR = 20  # characters of a full bar
-STYLES = {True: "bold green", False: "yellow"}  # somebody enrolled was named, or not
+SOUND_FORMAT = "wav"  # what --save takes besides the timelines
 
 
 def live(
@@ -26,88 +27,99 @@ def live(
     device: str | None = None,
     seconds: float | None = None,
     begun: Callable[[], None] = lambda: None,
+    save: tuple[str, ...] = (),
 ) -> Timeline:
-    """Listen until Ctrl-C, or for `seconds`; prints as it goes. Returns what was closed. Raises `MicrophoneError`.
+    """Listen until Ctrl-C, or for `seconds`; prints as it goes. Returns what was closed.
 
-    `begun` is called when the microphone is open.
+    `begun` is called when the microphone is open. `save`: files to write at the end, .json, .csv, .rttm for the
+    timeline, .wav for the sound, which else is not kept. Raises `MicrophoneError`, `StoreError`.
     """
-    closed: list[Answer] = []
-    line = AnswerLines(recognizer.heads().names)
-    with opened(MIC, end=seconds, device=device) as sound, stop_by_interrupt() as stopped:
-        begun()
-        with screen() as show:
-            for answer, last in judged(recognizer, until(stopped, sound.blocks)):
-                if last:
-                    closed.append(answer)
-                    show(answer, line(answer))
-                else:
-                    show(answer, None)
-        if not closed:
+    targets = [_target(path) for path in save]
+    line, ear = AnswerLines(recognizer.heads().names), LiveEar()
+    sound_at = next((path for path in targets if path.suffix.lower() == f".{SOUND_FORMAT}"), None)
+    ear.begin(keep_in=sound_at.parent if sound_at else None)
+    try:
+        with opened(MIC, end=seconds, device=device) as sound, stop_by_interrupt() as stopped:
+            begun()
+            with screen(recognizer) as show:
+                for moment, closed in judged(recognizer, until(stopped, sound.blocks), ear=ear, gap=sound.gap):
+                    show(moment, [line(answer) for answer in closed])
+        if not ear.moment.closed:
             raise KeyboardInterrupt  # stopped before anything was heard
-        timeline = Timeline(MIC, recognizer.model_id, tuple(closed))
+        timeline = Timeline(MIC, recognizer.model_id, ear.moment.closed)
         print("\n".join(talk_time(timeline)), flush=True)
+        for path in targets:
+            _write(path, timeline, ear)
+            print(f"saved {path}", file=sys.stderr)
+    finally:
+        ear.leave()  # also deletes sound that was not asked for any more
     return timeline
 
 
-def judged(recognizer: Recognizer, blocks: Iterator[Audio]) -> Iterator[tuple[Answer, bool]]:
-    """Once a second the answer to the last 5 s, and whether it closes a segment.
-
-    A rest of 2.5 s becomes a segment too, and so does whatever there is of a first one.
-    """
-    blocks, recent, heard, open_seconds = iter(blocks), Audio(()), 0.0, 0.0
-    while second := list(islice(blocks, BLOCKS_A_SECOND)):
-        new = concatenate(second)
-        heard, open_seconds = heard + new.duration, open_seconds + new.duration
-        recent = Audio(concatenate([recent, new]).samples[-SEGMENT_SAMPLES:])
-        full = open_seconds >= SEGMENT_SECONDS - 1e-6
-        yield recognizer.judge(recent, at=heard - recent.duration), full
-        if full:
-            open_seconds = 0.0
-    if open_seconds >= MIN_REST_SECONDS or 0 < heard == open_seconds:
-        rest = recent.between(recent.duration - open_seconds, recent.duration)
-        yield recognizer.judge(rest, at=heard - open_seconds), True
+def judged(
+    recognizer: Recognizer,
+    blocks: Iterator[Audio],
+    *,
+    ear: LiveEar | None = None,
+    gap: Callable[[], float] = lambda: 0.0,
+) -> Iterator[tuple[Moment, list[Answer]]]:
+    """Once a second what there is to show, and the segments closed since. `gap`: s lost before the block given
+    last."""
+    ear, blocks, closed = ear or LiveEar(), iter(blocks), 0
+    listening = True
+    while listening:
+        heard = 0
+        for block in islice(blocks, BLOCKS_A_SECOND):
+            ear.hear(block.samples, block.rate, missing=gap())
+            heard += 1
+        listening = heard > 0
+        moment = ear.look(recognizer) if listening else ear.end(recognizer)
+        fresh = list(moment.closed[closed:])
+        closed = len(moment.closed)
+        if listening or fresh:
+            yield moment, fresh
 
 
 @contextmanager
-def screen() -> Iterator[Callable[[Answer, str | None], None]]:
-    """A function for (newest answer, line of a closed segment or None): on a terminal a picture that stays below the
-    lines, elsewhere the lines alone."""
+def screen(recognizer: Recognizer) -> Iterator[Callable[[Moment, list[str]], None]]:
+    """A function for (moment, lines of closed segments): on a terminal a picture that stays below the lines, elsewhere
+    the lines alone."""
     if not sys.stdout.isatty():
-        yield lambda answer, closed: closed is not None and print(closed, flush=True)
+        yield lambda moment, closed: [print(line, flush=True) for line in closed] and None
         return
     from rich.console import Console
     from rich.live import Live
     from rich.text import Text
 
     console = Console(highlight=False)
+    names = recognizer.heads().names
     with Live(Text("listening ... Ctrl-C ends"), console=console, auto_refresh=False, transient=True) as display:
 
-        def show(answer: Answer, closed: str | None) -> None:
-            if closed is not None:
-                console.print(Text(closed), soft_wrap=True)
-            display.update(picture(answer), refresh=True)
+        def show(moment: Moment, closed: list[str]) -> None:
+            for line in closed:
+                console.print(Text(line), soft_wrap=True)
+            display.update(picture(moment, names), refresh=True)
 
         yield show
 
 
-def picture(answer: Answer):
-    """The newest answer as three rows with bars (a `rich.text.Text`: names are never taken for markup)."""
-    from rich.text import Text
+def _target(path: str) -> Path:
+    """A file that can be written, said before anybody speaks; else `StoreError`."""
+    target = Path(path)
+    forms = (*FORMATS, SOUND_FORMAT)
+    if target.suffix.lower().lstrip(".") not in forms:
+        raise StoreError(f"{path} cannot be saved: its name must end in .{', .'.join(forms)}")
+    if target.is_dir() or not target.resolve().parent.is_dir():
+        raise StoreError(f"{path} cannot be saved: there is no such folder, or it is a folder itself")
+    return target
 
-    text = Text(f"\n{clock(answer.segment.end)}  listening, Ctrl-C ends   ", style="dim")
-    if answer.both.name == NOT_ENOUGH_SPEECH:
-        text.append(f"{NOT_ENOUGH_SPEECH} ({answer.quality.speech:.1f} s of the last {SEGMENT_SECONDS:.0f} s)\n\n\n")
-        return text
-    text.append(f"{answer.quality.speech:.1f} s of speech in the last {answer.segment.duration:.0f} s\n")
-    column = max(width(answer.of(one).name) for one in ANSWERS)
-    for one in ANSWERS:
-        decision = answer.of(one)
-        full = round(decision.probability * BAR)
-        text.append(f"{LABELS[one]:<4}  ", style="not dim")
-        text.append(padded(decision.name, column), style=f"not dim {STYLES[decision.is_person]}")
-        text.append(f"  {'━' * full}", style=f"not dim {STYLES[decision.is_person]}")
-        text.append("━" * (BAR - full) + f" {decision.probability:.2f}")
-        if decision.runner_up:
-            text.append(f"  next: {decision.runner_up} {decision.runner_up_probability:.2f}")
-        text.append("\n" if one != ANSWERS[-1] else "")
-    return text
+
+def _write(path: Path, timeline: Timeline, ear: LiveEar) -> None:
+    form = path.suffix.lower().lstrip(".")
+    try:
+        if form == SOUND_FORMAT:
+            ear.kept.path.replace(path)
+        else:
+            path.write_text(timeline.export(form), encoding="utf-8")
+    except OSError as error:
+        raise StoreError(f"{path} could not be written ({error.strerror}): choose another place") from error

@@ -25,11 +25,12 @@ _LINK = re.compile(r"[a-z][a-z0-9+.-]+://|(www\.|m\.|music\.)?(youtube(-nocookie
 @dataclass(frozen=True)
 class Sound:
     """An open source. `name`: for exports. `start`: s, where the first block lies in the recording. `blocks`: 16 kHz
-    mono."""
+    mono. `gap`: how many s were lost right before the block given last."""
 
     name: str
     start: float
     blocks: Iterator[Audio]
+    gap: Callable[[], float] = lambda: 0.0
 
 
 class Progress:
@@ -68,7 +69,7 @@ def opened(
         from core.sources.microphone import Microphone
 
         with Microphone(device) as microphone:
-            yield Sound(MIC, 0.0, _listened(microphone, end))
+            yield Sound(MIC, 0.0, _listened(microphone, end), lambda: microphone.gap)
             _tell_losses(microphone)
     elif kind(source) == "link":
         from core.sources.youtube import fetch

@@ -5,29 +5,35 @@ from __future__ import annotations
 import shutil
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from core.audio import Audio
 from core.errors import Cancelled
 from core.recognizer import Recognizer
+from core.segments import Segment
 from core.sources import file, youtube
 from core.timeline import Answer, Timeline
-from demo import texts
 
 LOOK_SECONDS = 0.3  # s between looks at a job; grows with the number of answers, which all have to be drawn
 LOOK_SECONDS_PER_ANSWER = 0.003
+STOP_SECONDS = 10  # s of sound judged between two looks at whether to stop
+REMAINING_FROM = 0.05  # of the work done, from which the time that remains is worth saying
+ASK, FETCH, JUDGE = "ask", "fetch", "judge"  # the stages of a link; a file has the last one only
 
 
 @dataclass(frozen=True)
 class Work:
-    """What to listen to: a file or a link, from `start` to `end` seconds (None: all of it)."""
+    """What to listen to: a file or a link, from `start` to `end` seconds (None: all of it). `video`: what is known of
+    the link already."""
 
     path: str | None = None
     link: str | None = None
     start: float | None = None
     end: float | None = None
+    video: youtube.Video | None = None
 
 
 class Job:
@@ -35,10 +41,12 @@ class Job:
 
     def __init__(self):
         self._stop = threading.Event()
-        self.step, self.fraction = "", None
+        self._since = 0.0
+        self.stage, self.fraction = "", None
         self.answers: list[Answer] = []
         self.title, self.player, self.model_id = "", None, ""
-        self.start = 0.0
+        self.is_link = False
+        self.start = 0.0  # s in the recording at which the judging began
         self.error: Exception | None = None
         self.cancelled = False
 
@@ -49,12 +57,19 @@ class Job:
         """Stop at the next opportunity."""
         self._stop.set()
 
+    @property
+    def remaining(self) -> float | None:
+        """Seconds that this stage will still take; None where nobody knows."""
+        if self.fraction is None or self.fraction < REMAINING_FROM:
+            return None
+        return (time.monotonic() - self._since) * (1.0 - self.fraction) / self.fraction
+
     def run(self, recognizer: Recognizer, work: Work, folder: Path) -> Iterator[None]:
         """Do `work`; yields whenever there may be something new to draw. `folder`: where a download is kept to play."""
         self.cancel()
         self.__init__()
         stop = self._stop
-        self.model_id = recognizer.model_id
+        self.model_id, self.is_link = recognizer.model_id, work.link is not None
         thread = threading.Thread(target=self._work, args=(recognizer, work, folder), name="job", daemon=True)
         thread.start()
         try:
@@ -79,6 +94,9 @@ class Job:
         except Exception as error:  # noqa: BLE001 - shown by the page that looks
             self.error = error
 
+    def _begin(self, stage: str, fraction: float | None) -> None:
+        self.stage, self.fraction, self._since = stage, fraction, time.monotonic()
+
     def _file(self, recognizer: Recognizer, work: Work) -> None:
         path = Path(work.path)
         file.check_range(work.start, work.end)
@@ -88,32 +106,35 @@ class Job:
 
     def _link(self, recognizer: Recognizer, work: Work, folder: Path) -> None:
         link = youtube.parse_link(work.link)
-        self.step = texts.LOOKING_UP
-        self.title = youtube.probe(link).title
-        self.step, self.fraction = texts.FETCHING.format(title=self.title), 0.0
+        self._begin(ASK, None)
+        video = work.video or youtube.probe(link)
+        self.title = video.title
+        youtube.check_video(video, start=work.start, end=work.end)
+        self._begin(FETCH, 0.0)
         asked = {"start": work.start, "end": work.end, "progress": self._fetched, "cancelled": self._stop.is_set}
         with youtube.fetch(link, **asked, folder=folder) as download:
             kept = Path(tempfile.mkdtemp(prefix="link-", dir=folder)) / download.path.name
             shutil.copyfile(download.path, kept)  # the download itself is gone after this block; the player needs it
             self.player = str(kept)
-            ranged = Work(start=download.start, end=work.end)
+            ranged = replace(work, start=download.start)
             self._judge(recognizer, download.blocks(), file.duration(download.path), ranged)
 
     def _fetched(self, fraction: float) -> None:
         self.fraction = fraction
 
     def _judge(self, recognizer: Recognizer, blocks: Iterator[Audio], seconds: float | None, work: Work) -> None:
-        self.step, self.fraction = texts.LISTENING_TO.format(title=self.title), None
+        self._begin(JUDGE, None)
         self.start = work.start or 0.0
         last = min(work.end or float("inf"), seconds or float("inf"))
         for one in recognizer.identify(self._stoppable(blocks)):
-            self.answers.append(one)
+            span = Segment(one.segment.start + self.start, one.segment.end + self.start)
+            self.answers.append(replace(one, segment=span))
             if last != float("inf"):
-                self.fraction = min(one.segment.end / max(last - self.start, 1e-6), 1.0)
+                self.fraction = min((span.end - self.start) / max(last - self.start, 1e-6), 1.0)
 
     def _stoppable(self, blocks: Iterator[Audio]) -> Iterator[Audio]:
         for block in blocks:
-            for first in range(0, len(block), block.rate * 10):
+            for first in range(0, len(block), block.rate * STOP_SECONDS):
                 if self._stop.is_set():
                     raise Cancelled("stopped")
-                yield Audio(block.samples[first : first + block.rate * 10], block.rate)
+                yield Audio(block.samples[first : first + block.rate * STOP_SECONDS], block.rate)

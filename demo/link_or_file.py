@@ -2,28 +2,31 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
-from html import escape
 from pathlib import Path
 
 from core.errors import SourceError
 from core.recognizer import Recognizer
 from core.sources.youtube import parse_link
 from core.timeline import FORMATS
-from demo import texts, timeline_view
+from demo import job_view, texts
+from demo.enrol_here import build_panel
 from demo.examples import clip
+from demo.exporting import private_folder, write_exports
 from demo.job import Job, Work
+from demo.link_card import Looked, look_at_file, look_up, readable, waiting
 from demo.live import names_of
-from demo.notice_view import notice, progress, trouble
+from demo.notice_view import progress, trouble
 from demo.tab import Tab
 
 FILE_TYPES = ["audio", "video"]
 JOBS = 2  # recordings judged at the same time
+SCRIPT = Path(__file__).with_name("player.js")
 
 
 def seconds_of(text: str) -> float | None:
@@ -51,50 +54,18 @@ def work_of(path: str | None, link: str, start: str, end: str) -> Work:
     return Work(path=path or None, link=link or None, start=seconds_of(start), end=seconds_of(end))
 
 
-def results(job: Job, names: dict[str, str]) -> str:
-    """Timeline, talk time and table of what has been judged until now."""
-    if not job.answers:
-        return f'<div class="results-empty">{texts.RESULTS_EMPTY}</div>'
-    answers = job.answers[:]
-    lanes = timeline_view.lanes(answers, names, start=0.0, end=answers[-1].segment.end)
-    return (
-        f'<div class="results"><section class="timeline"><h3>{escape(job.title)}</h3>{lanes}</section>'
-        f"{timeline_view.talk_time(answers, names)}{timeline_view.table(answers, names)}</div>"
-    )
-
-
 def exports(job: Job, folder: Path) -> dict[str, str]:
     """The timeline written in every format: format -> path."""
-    target = Path(tempfile.mkdtemp(prefix="export-", dir=folder))
-    stem = re.sub(r"[^\w.-]+", "_", Path(job.title).stem).strip("._")[:60] or "timeline"
-    paths = {}
-    for form in FORMATS:
-        path = target / f"{stem}.{form}"
-        path.write_text(job.timeline().export(form), encoding="utf-8")
-        paths[form] = str(path)
-    return paths
+    return write_exports(job.timeline(), folder)
 
 
-def private_folder() -> Path:
-    """Where this process keeps what the browser may fetch; gone when the app ends."""
-    return Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
-
-
-def listen(recognizer: Recognizer, job: Job, work: Work) -> Iterator[tuple[str, str, str | None]]:
-    """Judge `work`; yields status and results as HTML, and the file to play, while they grow."""
-    names, folder = names_of(recognizer), private_folder()
-    for _ in job.run(recognizer, work, folder):
-        yield progress(job.step or texts.LOOKING_UP, job.fraction), results(job, names), job.player
-    yield _status(job, bool(names)), results(job, names), job.player
-
-
-def _status(job: Job, anybody: bool) -> str:
-    if job.error is not None:
-        return trouble(job.error)
-    if job.cancelled:
-        return notice(texts.CANCELLED)
-    done = notice(texts.DONE.format(count=len(job.answers), title=job.title), "good")
-    return done if anybody else done + notice(texts.DONE_NOBODY)
+def listen(recognizer: Recognizer, job: Job, work: Work) -> Iterator[tuple[str, str, str, str | None]]:
+    """Judge `work`; yields status, timeline and details as HTML, and the file to play, while they grow."""
+    names = names_of(recognizer)
+    for _ in job.run(recognizer, work, private_folder()):
+        yield job_view.stages(job), job_view.timeline(job, names), job_view.details(job, names), job.player
+    said = job_view.outcome(job, bool(names))
+    yield said, job_view.timeline(job, names), job_view.details(job, names), job.player
 
 
 def build_tab(recognizer: Recognizer) -> Tab:
@@ -102,13 +73,14 @@ def build_tab(recognizer: Recognizer) -> Tab:
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    job = gr.State(Job())
+    job, looked = gr.State(Job()), gr.State(Looked())
     with gr.Row(elem_classes="file-row"):
         with gr.Column(scale=1, min_width=300):
             upload = gr.File(
-                label=texts.FILE, file_types=FILE_TYPES, type="filepath", height=150, elem_id="file-upload"
+                label=texts.FILE, file_types=FILE_TYPES, type="filepath", height=120, elem_id="file-upload"
             )
             link = gr.Textbox(label=texts.LINK, placeholder=texts.LINK_HOLDER, max_lines=1, elem_id="file-link")
+            card = gr.HTML("", elem_id="file-card")
             with gr.Row(elem_classes="pair"):
                 start = gr.Textbox(label=texts.FROM, placeholder=texts.TIME_HOLDER, max_lines=1, min_width=90)
                 end = gr.Textbox(label=texts.TO, placeholder=texts.TO_HOLDER, max_lines=1, min_width=90)
@@ -123,61 +95,76 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 }
         with gr.Column(scale=2, min_width=320):
             status = gr.HTML("", elem_id="file-status")
-            player = gr.Audio(
-                label=texts.PLAYER, type="filepath", interactive=False, visible=False, elem_id="file-player", buttons=[]
+            player = gr.HTML("", elem_id="file-player")
+            shown = gr.HTML(
+                job_view.timeline(Job(), {}), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="file-results"
             )
-            shown = gr.HTML(results(Job(), {}), elem_id="file-results")
-            with gr.Column(visible=False) as saving:
+            panel, here_said, enrolled = build_panel(recognizer, job, shown)
+            with gr.Column(visible=False, elem_id="file-save") as saving:
                 gr.HTML(f"<h3>{texts.DOWNLOADS}</h3>")
                 with gr.Row(elem_classes="pair"):
                     saves = [
                         gr.DownloadButton(form.upper(), size="sm", min_width=80, elem_id=f"save-{form}")
                         for form in FORMATS
                     ]
+            details = gr.HTML("", elem_id="file-details")
 
-    outputs = [status, shown, player, cancel, run, saving, *saves]
+    outputs = [status, shown, details, player, cancel, run, saving, panel, here_said, *saves]
     resting = (gr.update(interactive=False), gr.update(interactive=True))  # Cancel, Run
     busy = (gr.update(interactive=True), gr.update(interactive=False))
 
     def go(current: Job, work: Work) -> Iterator[tuple]:
-        keep = [gr.skip() for _ in FORMATS]
+        keep = [gr.skip() for _ in (panel, here_said, *saves)]
+        fresh = [gr.update(visible=False), "", *(gr.skip() for _ in saves)]
         yield (
-            progress(texts.LOOKING_UP, None),
-            results(Job(), {}),
-            gr.update(value=None, visible=False),
+            progress(texts.BEGINNING, None),
+            job_view.timeline(Job(), {}),
+            "",
+            "",
             *busy,
             gr.update(visible=False),
-            *keep,
+            *fresh,
         )
         playing = None
         try:
-            for said, html, path in listen(recognizer, current, work):
-                player_now = gr.skip() if path == playing else gr.update(value=path, visible=True)
+            for said, lanes, rows, path in listen(recognizer, current, work):
+                playing_now = gr.skip() if path == playing else job_view.player(path)
                 playing = path
-                yield said, html, player_now, *busy, gr.skip(), *keep
+                yield said, lanes, rows, playing_now, *busy, gr.skip(), *keep
             files = exports(current, private_folder()) if current.answers else {}
-            links = [gr.update(value=files[form]) for form in FORMATS] if files else keep
-            yield gr.skip(), gr.skip(), gr.skip(), *resting, gr.update(visible=bool(files)), *links
+            links = [gr.update(value=files[form]) if files else gr.skip() for form in FORMATS]
+            same = [gr.skip() for _ in range(4)]
+            yield *same, *resting, gr.update(visible=bool(files)), gr.skip(), gr.skip(), *links
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield trouble(error), gr.skip(), gr.skip(), *resting, gr.skip(), *keep
+            yield trouble(error), *(gr.skip() for _ in range(3)), *resting, gr.skip(), *keep
 
-    def asked(current: Job, path: str | None, address: str, first: str, last: str) -> Iterator[tuple]:
+    def asked(current: Job, path: str | None, address: str, first: str, last: str, known: Looked) -> Iterator[tuple]:
         try:
             work = work_of(path, address, first, last)
+            if known.address == work.link:
+                work = replace(work, video=known.video)
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield trouble(error), *(gr.skip() for _ in outputs[1:])
             return
         yield from go(current, work)
 
     def example(name: str, current: Job) -> Iterator[tuple]:
-        played = private_folder() / clip(name).name  # the browser may fetch files from there only
-        shutil.copyfile(clip(name), played)
+        played = Path(tempfile.mkdtemp(prefix="example-", dir=private_folder())) / clip(name).name
+        shutil.copyfile(clip(name), played)  # the browser may fetch files from there only
         yield from go(current, Work(path=str(played)))
 
+    def look(address: str, before: Looked) -> Iterator[tuple]:
+        if readable(address) and (address or "").strip() != before.address:
+            yield waiting(), Looked()
+        yield look_up(address, before)
+
     limits = {"concurrency_id": "jobs", "concurrency_limit": JOBS}
-    run.click(asked, [job, upload, link, start, end], outputs, **limits, **private)
-    link.submit(asked, [job, upload, link, start, end], outputs, **limits, **private)
+    form = [job, upload, link, start, end, looked]
+    run.click(asked, form, outputs, **limits, **private)
+    link.submit(asked, form, outputs, **limits, **private)
     for name, button in tries.items():
         button.click(partial(example, name), job, outputs, **limits, **private)
     cancel.click(lambda current: current.cancel(), job, None, **private)
-    return Tab([], list)
+    link.change(look, [link, looked], [card, looked], trigger_mode="always_last", **private)
+    upload.change(look_at_file, upload, card, **private)
+    return Tab([], list, [enrolled])

@@ -4,54 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import partial
+from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from core.errors import MicrophoneError
 from core.recognizer import Recognizer
-from core.segments import clock
 from core.sources.microphone import devices
-from demo import answer_view, texts, timeline_view
+from core.timeline import FORMATS
+from demo import texts
 from demo.computer_ear import ComputerEar
 from demo.examples import enrol_examples
+from demo.exporting import private_folder
 from demo.live_ear import LiveEar, Moment
+from demo.live_session import SavedSession, save
+from demo.live_view import microphone_warning, view
 from demo.notice_view import notice, trouble
 from demo.palette import colours
 from demo.slices import sweep, sweep_soon
 from demo.tab import Tab
 
-if TYPE_CHECKING:
-    import gradio as gr
-
 SLICE_SECONDS = 1.0  # s between slices of the browser's microphone, and between looks at the computer's
-WINDOW_SECONDS = 60.0  # s of the timeline shown
 SESSION_SECONDS = 6 * 3600  # s after which a stream ends by itself
 VISITORS = 10  # streams at the same time: each holds its place in the queue
-
-
-def view(moment: Moment, names: dict[str, str]) -> str:
-    """The live screen as HTML. `names`: name -> colour."""
-    state = texts.LISTENING if moment.listening else texts.STOPPED
-    arrived = texts.LATE.format(seconds=moment.late) if moment.late else texts.ALL_ARRIVED
-    facts = [texts.HEARD.format(clock=clock(moment.heard)), arrived] if moment.heard else []
-    facts += [texts.OVERFLOWS.format(count=moment.overflows)] if moment.overflows else []
-    end = max(WINDOW_SECONDS, moment.closed[-1].segment.end if moment.closed else 0.0)
-    start = end - WINDOW_SECONDS
-    closed = [one for one in moment.closed if one.segment.end > start + 1e-6]
-    empty = "" if moment.closed else f' <span class="quiet">{texts.TIMELINE_EMPTY}</span>'
-    return (
-        f'<div class="live"><div class="live-state {"is-on" if moment.listening else "is-off"}"><span class="live-dot">'
-        f"</span><b>{state}</b><span>{' &middot; '.join(facts)}</span>{answer_view.meter(moment.level)}</div>"
-        f"{answer_view.answer(moment.current, names)}"
-        f'<section class="timeline"><h3>{texts.TIMELINE}{empty}</h3>'
-        f"{timeline_view.lanes(closed, names, start=start, end=end)}</section>"
-        f"{answer_view.picture(moment.image)}</div>"
-    )
+SCRIPT = Path(__file__).with_name("live.js")
 
 
 def names_of(recognizer: Recognizer) -> dict[str, str]:
     """Name -> colour of everybody enrolled."""
     return colours([profile.name for profile in recognizer.store.profiles()])
+
+
+def screen_of(recognizer: Recognizer, moment: Moment) -> str:
+    """The live screen with everybody's colours, and a warning where the microphone is another one."""
+    return view(moment, names_of(recognizer), warning=microphone_warning(recognizer, moment))
 
 
 def hear_slice(recognizer: Recognizer, path: str | None, ear: LiveEar) -> tuple[str, str]:
@@ -68,24 +54,22 @@ def hear_slice(recognizer: Recognizer, path: str | None, ear: LiveEar) -> tuple[
                 Path(path).unlink(missing_ok=True)  # nothing of a voice stays on the disk
             ear.hear(samples, rate)
         sweep()
-        return view(ear.look(recognizer), names_of(recognizer)), ""
+        return screen_of(recognizer, ear.look(recognizer)), ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return view(ear.moment, {}), trouble(error)
 
 
-def stopped(recognizer: Recognizer, ear: LiveEar) -> str:
-    """The screen after the browser's microphone was stopped: the last answer stays."""
-    from dataclasses import replace
-
-    ear.moment = replace(ear.moment, listening=False)
+def stopped(recognizer: Recognizer, ear: LiveEar) -> tuple[str, SavedSession]:
+    """The screen after the browser's microphone was stopped, the last answer stays; and the session to be saved."""
+    moment = ear.end(recognizer)
     sweep_soon()
-    return view(ear.moment, names_of(recognizer))
+    return screen_of(recognizer, moment), save(recognizer, ear)
 
 
-def begun(recognizer: Recognizer, ear: LiveEar) -> tuple[str, str]:
-    """A fresh screen for a fresh recording."""
-    ear.begin()
-    return view(Moment(listening=True), names_of(recognizer)), ""
+def begun(recognizer: Recognizer, ear: LiveEar, keep: bool) -> tuple[str, str]:
+    """A fresh screen for a fresh recording, whose sound is kept where that is wished."""
+    ear.begin(keep_in=private_folder() if keep else None)
+    return view(Moment(opening=True), names_of(recognizer)), ""
 
 
 def device_choices() -> tuple[list[tuple[str, str]], str]:
@@ -94,21 +78,28 @@ def device_choices() -> tuple[list[tuple[str, str]], str]:
         found = devices()
     except MicrophoneError as error:
         return [(texts.SYSTEM_DEFAULT, "")], trouble(error)
-    none = "no microphone was found on this computer: plug one in and look again, or use the browser microphone"
-    return [(texts.SYSTEM_DEFAULT, ""), *((one.name, str(one.index)) for one in found)], "" if found else notice(none)
+    shown = [(texts.SYSTEM_DEFAULT, ""), *((one.name, str(one.index)) for one in found)]
+    return shown, "" if found else notice(texts.DEVICES_NONE)
 
 
-def start_computer(recognizer: Recognizer, ear: ComputerEar, device: str) -> tuple[str, str]:
+def start_computer(recognizer: Recognizer, ear: ComputerEar, device: str, keep: bool = False) -> tuple[str, str]:
     """Open the microphone of this computer."""
-    ear.start(recognizer, device or None)
+    ear.start(recognizer, device or None, keep_in=private_folder() if keep else None)
     return view(ear.look(), names_of(recognizer)), ""
 
 
 def look_computer(recognizer: Recognizer, ear: ComputerEar) -> tuple[str, str, bool]:
     """The screen, a notice, and whether to look again."""
-    moment, running = ear.look(), ear.running
+    running, moment = ear.running, ear.look()
     sentence = trouble(ear.error) if ear.error else ""
-    return view(moment, names_of(recognizer)), sentence, running
+    return screen_of(recognizer, moment), sentence, running
+
+
+def _watcher() -> str:
+    """What `live.js` says when the browser keeps its microphone to itself."""
+    said = {"denied": texts.DENIED, "plain": texts.DENIED_PLAIN, "none": texts.NO_BROWSER_MICROPHONE}
+    data = "".join(f' data-{name}="{escape(text, quote=True)}"' for name, text in said.items())
+    return f'<div class="notice notice-error" role="alert"{data} hidden></div>'
 
 
 def build_tab(recognizer: Recognizer) -> Tab:
@@ -120,7 +111,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
     with gr.Column(visible=False, elem_classes="empty-state") as empty:
         gr.HTML(f'<h2>{texts.EMPTY_TITLE}</h2><p>{texts.EMPTY_TEXT}</p><p class="quiet">{texts.SYNTHETIC}</p>')
         try_it = gr.Button(texts.EXAMPLES_BUTTON, variant="primary", elem_id="live-examples")
-    said = gr.HTML("", elem_id="live-notice")
+    learning = gr.HTML("", elem_id="live-learning")
     with gr.Row(elem_classes="live-row", visible=False) as ready:
         with gr.Column(scale=1, min_width=280, elem_classes="live-controls"):
             where = gr.Radio(
@@ -141,18 +132,44 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 )
             with gr.Column(visible=False, elem_id="live-computer") as computer_box:
                 device = gr.Dropdown([(texts.SYSTEM_DEFAULT, "")], value="", label=texts.DEVICE, elem_id="live-device")
-                with gr.Row():
-                    start = gr.Button(texts.START, variant="primary", elem_id="live-start")
-                    stop = gr.Button(texts.STOP, elem_id="live-stop")
+                with gr.Row(elem_classes="pair"):
+                    start = gr.Button(texts.START, variant="primary", min_width=90, elem_id="live-start")
+                    stop = gr.Button(texts.STOP, min_width=90, interactive=False, elem_id="live-stop")
                 again = gr.Button(texts.FIND_DEVICES, size="sm", elem_id="live-devices")
+            said = gr.HTML("", elem_id="live-notice")
+            watcher = gr.HTML(_watcher(), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="live-denied")
+            with gr.Column(visible=False, elem_id="live-save") as saving:
+                gr.HTML(f"<h3>{texts.SESSION_SAVE}</h3>")
+                with gr.Row(elem_classes="pair"):
+                    saves = [
+                        gr.DownloadButton(form.upper(), size="sm", min_width=60, elem_id=f"live-save-{form}")
+                        for form in FORMATS
+                    ]
+                sound = gr.DownloadButton(texts.SOUND, size="sm", visible=False, elem_id="live-save-sound")
+            keep = gr.Checkbox(label=texts.KEEP_SOUND, info=texts.KEEP_SOUND_NOTE, elem_id="live-keep")
             gr.HTML(f'<p class="quiet">{texts.LIVE_HINT}</p>')
         with gr.Column(scale=3, min_width=320):
             screen = gr.HTML(view(Moment(), {}), elem_id="live-screen")
             gr.HTML(f'<p class="quiet">{texts.NO_LOCK}</p>')
     timer = gr.Timer(SLICE_SECONDS, active=False)
+    files = [saving, *saves, sound]
 
-    microphone.start_recording(partial(begun, recognizer), ear, [screen, said], **private)
-    microphone.stop_recording(partial(stopped, recognizer), ear, screen, **private)
+    def offered(saved: SavedSession) -> tuple:
+        """Updates of `files`."""
+        links = [gr.update(value=saved.timelines.get(form)) for form in FORMATS]
+        sounding = gr.update(value=saved.sound, visible=saved.sound is not None)
+        return gr.update(visible=bool(saved.timelines)), *links, sounding
+
+    def _begun(current: LiveEar, wished: bool) -> tuple:
+        return *begun(recognizer, current, wished), gr.update(visible=False)
+
+    def _stopped(current: LiveEar) -> tuple:
+        html, saved = stopped(recognizer, current)
+        return html, *offered(saved)
+
+    microphone.start_recording(_begun, [ear, keep], [screen, said, saving], **private)
+    microphone.stop_recording(_stopped, ear, [screen, *files], **private)
+    watcher.stop(_stopped, ear, [screen, *files], **private)  # the browser gave no microphone
     microphone.stream(
         partial(hear_slice, recognizer),
         [microphone, ear],
@@ -163,36 +180,48 @@ def build_tab(recognizer: Recognizer) -> Tab:
         **private,
     )
 
+    resting, busy = _buttons(gr, listening=False), _buttons(gr, listening=True)
+
     def switched(choice: str, ears: ComputerEar) -> tuple:
         here = choice == texts.COMPUTER_MICROPHONE
         ears.stop()
         choices, sentence = device_choices() if here else ([(texts.SYSTEM_DEFAULT, "")], "")
         shown = gr.update(choices=choices, value="")
-        return gr.update(visible=not here), gr.update(visible=here), shown, sentence, gr.Timer(active=False)
+        return gr.update(visible=not here), gr.update(visible=here), shown, sentence, gr.Timer(active=False), *resting
 
-    def started(ears: ComputerEar, which: str) -> tuple:
-        return *start_computer(recognizer, ears, which), gr.Timer(active=True)
+    def started(ears: ComputerEar, which: str, wished: bool) -> tuple:
+        html, sentence = start_computer(recognizer, ears, which, wished)
+        return html, sentence, gr.Timer(active=True), *busy, gr.update(visible=False)
 
     def ticked(ears: ComputerEar) -> tuple:
         html, sentence, more = look_computer(recognizer, ears)
-        return html, sentence or gr.skip(), gr.Timer(active=more)
+        if more:
+            return html, gr.skip(), gr.skip(), *(gr.skip() for _ in range(2 + len(files)))
+        return html, sentence, gr.Timer(active=False), *resting, *offered(save(recognizer, ears.ear))
 
     def ended(ears: ComputerEar) -> tuple:
         ears.stop()
-        return view(ears.look(), names_of(recognizer)), gr.Timer(active=False)
+        html, sentence, _ = look_computer(recognizer, ears)
+        return html, sentence, gr.Timer(active=False), *resting, *offered(save(recognizer, ears.ear))
 
     def learned() -> Iterator[str]:
         yield from enrol_examples(recognizer)
 
-    where.change(switched, [where, computer], [browser_box, computer_box, device, said, timer], **private)
-    again.click(switched, [where, computer], [browser_box, computer_box, device, said, timer], **private)
-    start.click(started, [computer, device], [screen, said, timer], **private)
-    stop.click(ended, computer, [screen, timer], **private)
-    timer.tick(ticked, computer, [screen, said, timer], concurrency_limit=VISITORS, **private)
-    enrolled = try_it.click(learned, None, said, concurrency_id="enrol", concurrency_limit=1, **private)
+    boxes = [browser_box, computer_box, device, said, timer, start, stop]
+    where.change(switched, [where, computer], boxes, **private)
+    again.click(switched, [where, computer], boxes, **private)
+    start.click(started, [computer, device, keep], [screen, said, timer, start, stop, saving], **private)
+    stop.click(ended, computer, [screen, said, timer, start, stop, *files], **private)
+    timer.tick(ticked, computer, [screen, said, timer, start, stop, *files], concurrency_limit=VISITORS, **private)
+    enrolled = try_it.click(learned, None, learning, concurrency_id="enrol", concurrency_limit=1, **private)
 
-    def refresh() -> list[gr.Column]:
+    def refresh() -> list[Any]:
         nobody = not recognizer.store.profiles()
         return [gr.Column(visible=nobody), gr.Row(visible=not nobody)]
 
     return Tab([empty, ready], refresh, [enrolled], [ear, computer])
+
+
+def _buttons(gr: Any, *, listening: bool) -> tuple:
+    """Start and Stop, one of them open."""
+    return gr.update(interactive=not listening), gr.update(interactive=listening)

@@ -54,7 +54,8 @@ class Microphone:
     """An input device, open while used as a context manager.
 
     `device`: index, name, unique part of a name, or None for the default. `overflows`: how often the system lost sound
-    before we got it. `dropped_seconds`: s lost because blocks were not taken in time. Raises `MicrophoneError`.
+    before we got it. `dropped_seconds`: s lost because blocks were not taken in time. `gap`: s of them that were lost
+    right before the block given last. Raises `MicrophoneError`.
 
         with Microphone() as microphone:
             for block in microphone.blocks(1.0): ...
@@ -62,10 +63,12 @@ class Microphone:
 
     def __init__(self, device: int | str | None = None):
         self._wanted = device
-        self._queue: queue.Queue[np.ndarray] = queue.Queue(maxsize=round(QUEUE_SECONDS / CALLBACK_SECONDS))
+        self._queue: queue.Queue[tuple[np.ndarray, int]] = queue.Queue(maxsize=round(QUEUE_SECONDS / CALLBACK_SECONDS))
         self._closed = threading.Event()
         self._stream = None
         self._dropped = 0  # frames
+        self._dropped_now = 0  # frames dropped since the last that went into the queue
+        self.gap = 0.0
         self.device: Device | None = None
         self.overflows = 0
 
@@ -98,6 +101,7 @@ class Microphone:
     def blocks(self, seconds: float = 1.0, *, cancelled: Callable[[], bool] | None = None) -> Iterator[Audio]:
         """16 kHz mono `Audio` of `seconds` each, as the sound comes, until `close` (then a last, shorter one).
 
+        No block reaches across lost sound: the one before a gap is shorter.
         Raises `MicrophoneError` when no data comes for `SILENT_SECONDS`, `Cancelled` when `cancelled()` turns true.
         """
         import soxr
@@ -112,7 +116,7 @@ class Microphone:
             if cancelled is not None and cancelled():
                 raise Cancelled("recording was stopped; nothing was kept")
             try:
-                frames = self._queue.get(timeout=POLL_SECONDS)
+                frames, missing = self._queue.get(timeout=POLL_SECONDS)
             except queue.Empty:
                 if self._closed.is_set():
                     break
@@ -123,10 +127,16 @@ class Microphone:
                     ) from None
                 continue
             last_data = time.monotonic()
+            if missing:
+                if len(held):
+                    yield held
+                held, self.gap = Audio(np.zeros(0, np.float32)), missing / self.device.rate
+                resampler.clear()
             arrived = resampler.resample_chunk(np.ascontiguousarray(frames.mean(axis=1)))
             held = concatenate([held, Audio(np.clip(arrived, -1.0, 1.0))])
             while len(held) >= wanted:
                 yield Audio(held.samples[:wanted])
+                self.gap = 0.0
                 held = Audio(held.samples[wanted:])
         rest = resampler.resample_chunk(np.zeros(0, np.float32), last=True)
         held = concatenate([held, Audio(np.clip(rest, -1.0, 1.0))])
@@ -160,9 +170,11 @@ class Microphone:
         if status.input_overflow:
             self.overflows += 1
         try:
-            self._queue.put_nowait(frames.copy())
+            self._queue.put_nowait((frames.copy(), self._dropped_now))
+            self._dropped_now = 0
         except queue.Full:
             self._dropped += count
+            self._dropped_now += count
 
 
 def record(

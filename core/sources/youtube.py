@@ -20,12 +20,13 @@ from core.sources import file
 from core.sources.link import Link, host_of, parse_link
 from core.sources.link_trouble import explain
 
-__all__ = ["Download", "Link", "Video", "explain", "fetch", "parse_link", "probe"]
+__all__ = ["Download", "Link", "Video", "check_video", "explain", "fetch", "parse_link", "probe"]
 
 MAX_SECONDS = 3 * 3600.0  # s: the longest video taken
 MAX_BYTES = 1024**3  # bytes: the largest file taken
 TIMEOUT_SECONDS = 20.0  # s without an answer before a try counts as failed
 RETRIES = 3
+LIVE = "this is a live stream or has not begun: give a video that is finished"
 
 Progress = Callable[[float], None]  # the fraction done, 0 to 1
 
@@ -64,6 +65,15 @@ def probe(link: str | Link) -> Video:
     return _video(_run(link, {"skip_download": True}, download=False))
 
 
+def check_video(video: Video, *, start: float | None = None, end: float | None = None) -> None:
+    """Raise `LinkError` for a video that `fetch` would refuse, and `SourceError` for a range outside it."""
+    if video.is_live:
+        raise LinkError(LIVE)
+    if video.duration is not None:
+        _check_length(video.duration, MAX_SECONDS)
+        file.check_range(start, end, video.duration)
+
+
 @contextmanager
 def fetch(
     link: str | Link,
@@ -95,7 +105,7 @@ def fetch(
     def check(info: dict, *, incomplete: bool = False) -> None:
         stop_if_cancelled()
         if _is_live(info):
-            raise LinkError("this is a live stream or has not begun: give a video that is finished")
+            raise LinkError(LIVE)
         seconds = info.get("duration")
         if seconds is not None:
             _check_length(seconds, max_seconds)

@@ -41,7 +41,11 @@ def app(home, tmp_path):
         process = subprocess.Popen(
             [sys.executable, "-m", "demo", "--no-browser", "--port", str(port), "--home", str(home)],
             cwd=ROOT,
-            env={**os.environ, "TMPDIR": str(temporary), "SPEAKERS_ALLOW_HOSTS": ""},
+            env={
+                **os.environ,
+                "TMPDIR": str(temporary),
+                "SPEAKERS_ALLOW_HOSTS": os.environ.get("HOSTS_FOR_THE_APP", ""),
+            },
             stdout=log,
             stderr=subprocess.STDOUT,
         )

@@ -32,6 +32,7 @@ class MediaServer:
         self.asked: list[str] = []
         self.files = {"/voice.wav": encoded("WAV"), "/voice.ogg": encoded("OGG")}
         self.elsewhere = ""  # what /away redirects to and /frame.html embeds
+        self.picture = ""  # the thumbnail that /frame.html names
         outer = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -75,7 +76,8 @@ class MediaServer:
                 elif path == "/page.html":
                     self.page("<html><title>A page</title><p>No sound here.</p></html>")
                 elif path == "/frame.html":
-                    self.page(f'<title>A page</title><meta property="og:video" content="{outer.elsewhere}">')
+                    shown = f'<meta property="og:image" content="{outer.picture}">' if outer.picture else ""
+                    self.page(f'<title>A page</title><meta property="og:video" content="{outer.elsewhere}">{shown}')
                 elif path == "/away":
                     self.begin("text/plain", 0, 302, Location=outer.elsewhere)
                 elif path == "/forbidden":

@@ -14,7 +14,7 @@ from core.audio import SAMPLE_RATE
 from core.errors import SourceError, SpeakerError
 from core.heads import UNKNOWN
 from core.recognizer import Recognizer
-from demo import compare_texts, enrolling, link_or_file, speakers, texts
+from demo import compare_texts, enrolling, job_view, link_or_file, speakers, texts
 from demo.app import build, launch
 from demo.examples import clip, missing_examples
 from demo.job import Job, Work
@@ -54,11 +54,13 @@ def test_a_recording_is_judged_while_it_is_shown(recognizer, samples, tmp_path, 
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
     job = Job()
     steps = list(link_or_file.listen(recognizer, job, Work(path=str(clip("conversation")), start=0.0, end=30.0)))
-    status, html, player = steps[-1]
+    status, lanes, html, player = steps[-1]
     assert "notice-good" in status and "6 segments" in status
     assert player == str(clip("conversation"))
     assert [one.both.name for one in job.answers] == ["Amina", "Kofi", "Kofi", UNKNOWN, "Kofi", "Amina"]  # Mei is not
     assert texts.TALK_TIME in html and html.count("<tr>") == 7
+    assert lanes.count('class="lane-track"') == 3 and 'data-start="5.00"' in lanes
+    assert any(texts.LISTENING_TO.format(title="conversation.opus") in said for said, *_ in steps)
     files = link_or_file.exports(job, tmp_path)
     assert sorted(files) == ["csv", "json", "rttm"]
     assert Path(files["rttm"]).read_text().startswith("SPEAKER conversation.opus 1 0.000 5.000 <NA> <NA> Amina")
@@ -73,15 +75,15 @@ def test_a_job_can_be_stopped_and_keeps_what_it_has(recognizer, samples, tmp_pat
         if job.answers:
             job.cancel()
     assert job.cancelled and 0 < len(job.answers) < 240
-    assert texts.CANCELLED in link_or_file._status(job, True)
+    assert texts.CANCELLED in job_view.outcome(job, True)
 
 
 def test_a_file_without_sound_is_one_sentence(recognizer, tmp_path):
     path = tmp_path / "nothing.mp3"
     path.touch()
-    *_, (status, html, _) = link_or_file.listen(recognizer, Job(), Work(path=str(path)))
+    *_, (status, lanes, html, _) = link_or_file.listen(recognizer, Job(), Work(path=str(path)))
     assert status.count("notice-error") == 1 and "nothing.mp3 is empty" in status
-    assert texts.RESULTS_EMPTY in html
+    assert texts.RESULTS_EMPTY in lanes and html == ""
 
 
 def test_a_link_is_fetched_judged_and_can_be_played(recognizer, tmp_path, monkeypatch):
@@ -91,19 +93,19 @@ def test_a_link_is_fetched_judged_and_can_be_played(recognizer, tmp_path, monkey
     try:
         job = Job()
         work = link_or_file.work_of(None, server.url("voice.wav"), "0:01", "")
-        *_, (status, _, player) = link_or_file.listen(recognizer, job, work)
+        *_, (status, _, _, player) = link_or_file.listen(recognizer, job, work)
         assert "notice-good" in status and job.title == "voice"
-        assert [(one.segment.start, one.segment.end) for one in job.answers] == [(0.0, pytest.approx(2.0, abs=0.05))]
+        assert [(one.segment.start, one.segment.end) for one in job.answers] == [(1.0, pytest.approx(3.0, abs=0.05))]
         assert not job.answers[0].both.is_person  # tones
         assert Path(player).is_file() and [path for path in tmp_path.rglob("*") if path.is_file()] == [Path(player)]
-        *_, (status, _, player) = link_or_file.listen(recognizer, job, Work(link=server.url("nothing-here")))
+        *_, (status, _, _, player) = link_or_file.listen(recognizer, job, Work(link=server.url("nothing-here")))
         assert status.count("notice-error") == 1 and player is None and job.answers == []
     finally:
         server.close()
 
 
 def test_with_nobody_enrolled_the_result_says_what_to_do(empty, samples):
-    *_, (status, _, _) = link_or_file.listen(empty, Job(), Work(path=str(clip("amina_test"))))
+    *_, (status, *_) = link_or_file.listen(empty, Job(), Work(path=str(clip("amina_test"))))
     assert texts.DONE_NOBODY[:20] in status
 
 

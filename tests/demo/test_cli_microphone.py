@@ -1,5 +1,6 @@
 """`identify`, `enrol` and `live` with a real microphone: PulseAudio plays an example voice, PortAudio hears it."""
 
+import json
 import os
 import pty
 import re
@@ -14,6 +15,7 @@ import soundfile
 from core.audio import SAMPLE_RATE
 from core.recognizer import Recognizer
 from demo.cli_live import judged
+from demo.cli_live_view import picture
 from tests.core.test_source_microphone import serving
 from tests.demo.command_line import (
     PATIENCE,
@@ -114,14 +116,29 @@ def test_live_judges_every_second_and_closes_every_five(everybody, voice):
     sound = voice("jo_test")
     blocks = (sound.between(index / 2, (index + 1) / 2) for index in range(26))  # 13 s
     found = list(judged(Recognizer(everybody), blocks))
-    assert [round(answer.segment.end) for answer, _ in found] == [*range(1, 14), 13]
-    closed = [(answer.segment.start, answer.segment.end) for answer, last in found if last]
-    assert closed == [(0.0, 5.0), (5.0, 10.0), (10.0, 13.0)]
-    assert {answer.both.name for answer, last in found if last} == {"Jo"}
+    assert [round(moment.current.segment.end) for moment, _ in found] == [*range(1, 14), 13]
+    closed = [answer for _, fresh in found for answer in fresh]
+    assert [(one.segment.start, one.segment.end) for one in closed] == [(0.0, 5.0), (5.0, 10.0), (10.0, 13.0)]
+    assert {one.both.name for one in closed} == {"Jo"}
     blocks = (sound.between(index / 2, (index + 1) / 2) for index in range(13))  # 6.5 s: a rest of 1.5 s is dropped
-    assert [last for _, last in judged(Recognizer(everybody), blocks)] == [False] * 4 + [True] + [False] * 2
+    assert [len(fresh) for _, fresh in judged(Recognizer(everybody), blocks)] == [0] * 4 + [1] + [0] * 2
     blocks = iter([sound.between(3.0, 4.5)])  # all there is
-    assert [(answer.both.name, last) for answer, last in judged(Recognizer(everybody), blocks)][-1] == ("Jo", True)
+    *_, (moment, fresh) = judged(Recognizer(everybody), blocks)
+    assert [one.both.name for one in fresh] == ["Jo"]
+    text = str(picture(moment, ["Jo"]))
+    assert "both  Jo" in text and "no sound lost" in text and "speech" in text and "dBFS" in text
+
+
+def test_live_is_saved_on_request(everybody, playing, tmp_path):
+    playing("jo_test")
+    files = [tmp_path / name for name in ("a.json", "b.rttm", "c.wav")]
+    save = [part for path in files for part in ("--save", path)]
+    done = command("live", "--seconds", "4", "--home", everybody, "--device", "pulse", *save)
+    assert done.code == 0 and done.err.count("saved ") == 3, done
+    assert json.loads(files[0].read_text())["segments"] and soundfile.info(files[2]).duration == pytest.approx(4.0)
+    assert sorted(tmp_path.glob("*")) == sorted([*files, tmp_path / "loop.wav"])
+    refused(command("live", "--home", everybody, "--save", tmp_path / "x.mp3"), "must end in .json")
+    refused(command("live", "--home", everybody, "--save", tmp_path / "no" / "x.csv"), "no such folder")
 
 
 def test_devices(sound_server):

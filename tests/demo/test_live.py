@@ -1,17 +1,20 @@
 """The Live tab with real voices: the ear of a session, and what the screen says."""
 
+import json
 import time
 from copy import deepcopy
+from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 
-from core.audio import SAMPLE_RATE, resample
+from core.audio import SAMPLE_RATE, decode, resample
 from core.segments import Segment
-from demo import live, texts
+from demo import live, live_view, texts
 from demo.computer_ear import ComputerEar
 from demo.live_ear import RING_SAMPLES, LiveEar
+from demo.live_session import SavedSession
 from demo.slices import sweep
 from tests.core.test_source_microphone import sound_server  # noqa: F401 - a fixture
 
@@ -37,7 +40,7 @@ def test_memory_stays_bounded_and_what_fell_out_is_not_judged_late(recognizer, v
     ear.hear(np.tile(voice("kofi_test").samples, 8)[: 100 * SAMPLE_RATE], SAMPLE_RATE)
     moment = ear.look(recognizer)
     assert len(ear._ring) == RING_SAMPLES
-    assert moment.heard == 100.0
+    assert moment.at == 100.0 and moment.lost == 70.0
     assert [one.segment.start for one in moment.closed] == [70.0, 75.0, 80.0, 85.0, 90.0, 95.0]
 
 
@@ -71,13 +74,135 @@ def test_a_closed_segment_is_judged_as_a_recording_is(recognizer, voice):
         assert closed.ann.probability == pytest.approx(one.ann.probability, abs=1e-6)
 
 
-def test_sound_that_does_not_come_is_counted(recognizer, voice):
-    clock = iter([1.0, 1.0, 11.0])  # first slice, first look, second look
-    ear = LiveEar(now=lambda: next(clock))
-    ear.hear(voice("kofi_test").samples[:SAMPLE_RATE], SAMPLE_RATE)
-    assert ear.look(recognizer).late == 0.0
-    ear.hear(voice("kofi_test").samples[:SAMPLE_RATE], SAMPLE_RATE)
-    assert ear.look(recognizer).late == pytest.approx(9.0)
+class Seconds:
+    """A clock that a test moves."""
+
+    def __init__(self):
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def fed(ear: LiveEar, seconds: Seconds, voice, recognizer, start: float, end: float, *, delay: float = 0.0):
+    """Second by second, each arriving `delay` late; the last moment."""
+    for at in range(round(start), round(end)):
+        seconds.now += 1.0
+        late = seconds.now + delay
+        seconds.now, before = late, seconds.now
+        ear.hear(voice.between(at, at + 1).samples, SAMPLE_RATE)
+        seconds.now = before
+        moment = ear.look(recognizer)
+    return moment
+
+
+def test_lost_sound_is_counted_and_never_joined(recognizer, voice):
+    """A tab that sleeps for a minute: what lies before and behind it is judged apart."""
+    ear = LiveEar(now=(seconds := Seconds()))
+    moment = fed(ear, seconds, voice("amina_test"), recognizer, 0, 8)
+    assert (moment.lost, moment.gaps) == (0.0, ())
+    seconds.now += 60.0
+    moment = fed(ear, seconds, voice("kofi_test"), recognizer, 0, 2)
+    assert moment.lost == pytest.approx(60.0, abs=0.1) and len(moment.gaps) == 1
+    assert moment.current.both.name == "Kofi" and moment.current.segment.duration == pytest.approx(2.0)
+    moment = fed(ear, seconds, voice("kofi_test"), recognizer, 2, 6)
+    spans = [(round(one.segment.start), round(one.segment.end), one.both.name) for one in moment.closed]
+    assert spans == [(0, 5, "Amina"), (5, 8, "Amina"), (68, 73, "Kofi")]
+    html = live_view.view(moment, {})
+    assert "60.0 s of sound lost in 1 gap" in html and html.count('class="turn is-lost"') == 3
+
+
+def test_a_slice_that_comes_late_or_joined_is_no_loss(recognizer, voice):
+    ear = LiveEar(now=(seconds := Seconds()))
+    fed(ear, seconds, voice("kofi_test"), recognizer, 0, 3)
+    fed(ear, seconds, voice("kofi_test"), recognizer, 3, 5, delay=0.8)
+    seconds.now += 4.0  # a busy server: the next slice holds all of it
+    ear.hear(voice("kofi_test").between(5, 9).samples, SAMPLE_RATE)
+    assert ear.look(recognizer).lost == 0.0
+
+
+def test_a_sound_card_that_is_slow_loses_nothing(voice):
+    """100 ppm slower than the clock: after four hours it is 1.4 s behind."""
+    ear = LiveEar(now=(seconds := Seconds()))
+    second = voice("kofi_test").samples[:160]  # time passes as if it were a second
+    for _ in range(4 * 3600):
+        seconds.now += 1.0001
+        ear.hear(second, 160)
+    assert ear._lost == 0
+
+
+def test_dropped_seconds_of_this_computer_cut_too(recognizer, voice):
+    ear = LiveEar()
+    ear.hear(voice("amina_test").between(0, 6).samples, SAMPLE_RATE, missing=0.0)
+    ear.hear(voice("amina_test").between(6, 9).samples, SAMPLE_RATE, missing=2.5)
+    moment = ear.look(recognizer)
+    assert moment.gaps == (Segment(6.0, 8.5),) and moment.current.segment == Segment(8.5, 11.5)
+    assert [one.segment for one in moment.closed] == [Segment(0.0, 5.0)]  # 1 s is too short to be judged alone
+
+
+def test_setting_the_clock_changes_nothing(recognizer, voice, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: 0.0)
+    ear = LiveEar()
+    for at in range(3):
+        ear.hear(voice("kofi_test").between(at, at + 1).samples, SAMPLE_RATE)
+    assert ear.look(recognizer).lost == 0.0
+
+
+def test_a_session_is_saved_and_its_sound_only_on_request(recognizer, voice, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    ear = LiveEar()
+    for keep in (False, True):
+        live.begun(recognizer, ear, keep)
+        ear.hear(voice("kofi_test").between(0, 5).samples, SAMPLE_RATE, missing=0.0)
+        ear.look(recognizer)
+        ear.hear(voice("kofi_test").between(6, 9).samples, SAMPLE_RATE, missing=1.0)
+        html, saved = live.stopped(recognizer, ear)
+        assert texts.STOPPED in html
+        assert [Path(path).suffix for path in saved.timelines.values()] == [".json", ".csv", ".rttm"]
+        found = json.loads(Path(saved.timelines["json"]).read_text())
+        assert [(one["segment"]["start"], one["both"]["name"]) for one in found["segments"]] == [
+            (0, "Kofi"),
+            (6, "Kofi"),
+        ]
+        assert (saved.sound is not None) is keep
+    kept = decode(saved.sound)
+    assert kept.duration == 9.0 and not kept.between(5.0, 6.0).samples.any()
+    assert np.abs(kept.between(6, 9).samples - voice("kofi_test").between(6, 9).samples).max() < 1e-3
+    live.hear_slice(recognizer, None, ear)
+    assert not ear.moment.listening  # a slice that comes after the end begins nothing
+    ear.leave()
+    assert not list(tmp_path.rglob("*.wav"))
+
+
+def test_nothing_heard_is_nothing_to_save(recognizer, tmp_path):
+    html, saved = live.stopped(recognizer, LiveEar())
+    assert saved == SavedSession() and texts.STOPPED in html
+
+
+def test_the_speech_meter_and_one_line_of_advice(recognizer, voice):
+    ear = LiveEar()
+    ear.hear(np.zeros(9 * SAMPLE_RATE, np.float32), SAMPLE_RATE, missing=0.0)
+    html = live_view.view(ear.look(recognizer), {})
+    assert "0.0 s of 5 s" in html and texts.NOTHING_HEARD in html
+    ear.begin()
+    ear.hear(0.02 * voice("kofi_test").between(0, 6).samples, SAMPLE_RATE, missing=0.0)
+    assert "Very quiet" in live_view.view(ear.look(recognizer), {})
+
+
+def test_another_microphone_than_at_enrolment_is_said(empty, voice):
+    """Enrolled at full band, heard as through a telephone."""
+    import scipy.signal
+
+    empty.enrol("Kofi", voice("kofi_enrol"), consent=True)
+    ear = LiveEar()
+    ear.hear(voice("kofi_test").between(0, 16).samples, SAMPLE_RATE, missing=0.0)
+    assert live_view.microphone_warning(empty, ear.look(empty)) == ""
+    ear.begin()
+    narrow = scipy.signal.sosfilt(
+        scipy.signal.butter(10, 3000, fs=SAMPLE_RATE, output="sos"), voice("kofi_test").samples
+    )
+    ear.hear(narrow[: 16 * SAMPLE_RATE].astype(np.float32), SAMPLE_RATE, missing=0.0)
+    assert "kHz" in live_view.microphone_warning(empty, ear.look(empty))
 
 
 def test_two_sessions_do_not_hear_each_other(recognizer, voice):
@@ -85,11 +210,12 @@ def test_two_sessions_do_not_hear_each_other(recognizer, voice):
     second = deepcopy(first)  # what gr.State does for each session
     for at in range(6):
         for ear, name in ((first, "amina"), (second, "kofi")):
-            ear.hear(voice(f"{name}_test").samples[at * SAMPLE_RATE : (at + 1) * SAMPLE_RATE], SAMPLE_RATE)
+            part = voice(f"{name}_test").between(at, at + 1)
+            ear.hear(part.samples, SAMPLE_RATE, missing=0.0)
     assert first.look(recognizer).current.both.name == "Amina"
     assert second.look(recognizer).current.both.name == "Kofi"
     first.begin()
-    assert first.moment.heard == 0.0 and second.look(recognizer).heard == 6.0
+    assert first.moment.at == 0.0 and second.look(recognizer).at == pytest.approx(6.0)
 
 
 def test_a_slice_of_the_browser_names_and_is_deleted(recognizer, voice, tmp_path):
@@ -100,7 +226,7 @@ def test_a_slice_of_the_browser_names_and_is_deleted(recognizer, voice, tmp_path
         html, trouble = live.hear_slice(recognizer, str(path), ear)
         assert trouble == "" and not path.exists()
     assert '<div class="card-name">Kofi</div>' in html
-    assert "00:06 heard" in html and "data:image/png;base64," in html
+    assert "<span>00:06</span>" in html and "data:image/png;base64," in html
     assert html.count("is-person") >= 3
 
 
@@ -127,7 +253,7 @@ def test_the_last_answer_stays_when_listening_ends(recognizer, voice):
     ear = LiveEar()
     ear.hear(voice("amina_test").samples[: 6 * SAMPLE_RATE], SAMPLE_RATE)
     assert texts.LISTENING in live.view(ear.look(recognizer), {})
-    html = live.stopped(recognizer, ear)
+    html, _ = live.stopped(recognizer, ear)
     assert texts.STOPPED in html and '<div class="card-name">Amina</div>' in html
 
 

@@ -1,0 +1,31 @@
+"""A timeline written to files that the browser may fetch."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+from pathlib import Path
+
+from core.timeline import FORMATS, Timeline
+
+
+def private_folder() -> Path:
+    """Where this process keeps what the browser may fetch; gone when the app ends."""
+    return Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
+
+
+def file_stem(title: str) -> str:
+    """A title as the beginning of a file name: 'A talk, part 1.mp3' -> 'A_talk_part_1'."""
+    return re.sub(r"[^\w.-]+", "_", Path(title).stem).strip("._")[:60] or "timeline"
+
+
+def write_exports(timeline: Timeline, folder: Path) -> dict[str, str]:
+    """In every format, in a folder of its own below `folder`: format -> path."""
+    target = Path(tempfile.mkdtemp(prefix="export-", dir=folder))
+    paths = {}
+    for form in FORMATS:
+        path = target / f"{file_stem(timeline.source)}.{form}"
+        path.write_text(timeline.export(form), encoding="utf-8")
+        paths[form] = str(path)
+    return paths

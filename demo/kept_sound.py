@@ -1,0 +1,47 @@
+"""The sound of a live session, kept on request only: a WAV file in the private folder, gone with the session."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from core.audio import SAMPLE_RATE
+
+MAX_SAMPLES = 6 * 3600 * SAMPLE_RATE  # six hours: 690 MB
+BLOCK = 60 * SAMPLE_RATE  # samples of silence written at a time
+
+
+class KeptSound:
+    """16 kHz, 16 bit, mono, written as it comes. `path`: where; `close` before reading it."""
+
+    def __init__(self, folder: Path):
+        import soundfile
+
+        self._folder = Path(tempfile.mkdtemp(prefix="kept-", dir=folder))
+        self.path = self._folder / "sound.wav"
+        self._file = soundfile.SoundFile(self.path, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="WAV")
+        self._count = 0
+
+    def write(self, samples: np.ndarray) -> None:
+        """Add 16 kHz mono samples; nothing beyond six hours or after `close`."""
+        if not self._file.closed:
+            samples = samples[: MAX_SAMPLES - self._count]
+            self._count += len(samples)
+            self._file.write(samples)
+
+    def skip(self, count: int) -> None:
+        """Silence in the place of `count` samples that were lost, so that times stay right."""
+        for first in range(0, min(count, MAX_SAMPLES - self._count), BLOCK):
+            self.write(np.zeros(min(BLOCK, count - first), np.float32))
+
+    def close(self) -> None:
+        """All is written. May be called twice."""
+        self._file.close()
+
+    def discard(self) -> None:
+        """Delete it."""
+        self.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
