@@ -277,6 +277,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--embedder", choices=["resemblyzer"], help="measure another network in the same run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results")
+    parser.add_argument(
+        "--report", type=Path, metavar="REPORT", help="add channels, learning curves and speed to REPORT/report.html"
+    )
     return parser
 
 
@@ -294,6 +297,13 @@ def main(argv: list[str] | None = None) -> int:
             partial = args.json.with_name(args.json.name + ".partial")
             partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             partial.replace(args.json)
+        if args.report:
+            from core import report, report_sections
+
+            command = " ".join(["python scripts/evaluate.py", *(sys.argv[1:] if argv is None else map(str, argv))])
+            for section in report_sections.sections(results, args.folder, command):
+                report.save(args.report, section)
+                say(f"report: {section.title}")
     except SpeakerError as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2

@@ -1,0 +1,123 @@
+"""How much speech, how many people, who among whom: the product's heads on voices that no network has heard, with more
+or less to learn from. One pass of embedding serves all curves. Not imported by the app."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from core import protocol
+from core.audio import SEGMENT_SECONDS
+from core.embedder import MODELS, Embedder, Embeddings
+from core.evaluation import Cell, FittedHeads, draw
+from core.heads import Calibration
+
+ENROL_SECONDS = (5, 10, 15, 20, 30, 45, 60)  # s of speech
+PEOPLE = (2, 3, 5, 10, 20, 50)
+
+
+@dataclass(frozen=True, eq=False)
+class Voices:
+    """Everybody of a folder: `segments[i]` and the `windows[i]` between them, in order, of up to 60 s; `tests` of other
+    sessions by `owner`, int (tests,)."""
+
+    names: tuple[str, ...]
+    segments: tuple[Embeddings, ...]
+    windows: tuple[Embeddings, ...]
+    tests: Embeddings
+    owner: np.ndarray
+    cohort: Embeddings
+    calibration: Calibration
+
+    def enrolled(self, seconds: float) -> list[Embeddings]:
+        """What everybody enrols with when `seconds` of speech are taken: segments and the windows between them."""
+        count = max(1, int(seconds / SEGMENT_SECONDS))
+        return [
+            _joined([_first(one, count), _first(between, count - 1)])
+            for one, between in zip(self.segments, self.windows, strict=True)
+        ]
+
+    def measure(self, enrolled: Sequence[Embeddings], draws: np.ndarray) -> dict[str, Cell]:
+        """Cells by answer; draws of equal size."""
+        return FittedHeads.fit(enrolled, draws, self.cohort, self.calibration).measure(self.tests, self.owner)
+
+
+def gather(
+    folder: Path,
+    embedder: Embedder,
+    *,
+    trouble: list[str],
+    limit: int = protocol.TEST_LIMIT,
+    seed: int = 0,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> Voices:
+    """Embed everybody in `folder` (see `core.protocol`)."""
+    people = protocol.find_people(folder)
+    names, segments, windows, tests, owner = [], [], [], [], []
+    for subject, clips in protocol.enrolments(people, seconds=float(ENROL_SECONDS[-1]), trouble=trouble):
+        alone = protocol.around(subject, [], [])
+        pieces, _ = protocol.pieces_through(subject, "clean", seed=seed, around=alone, limit=limit, trouble=trouble)
+        segments.append(embedder.embed(list(clips.segments)))
+        windows.append(embedder.embed(list(clips.windows)))
+        tests.append(embedder.embed([protocol.prepared(piece) for piece in pieces]))
+        owner += [len(names)] * len(pieces)
+        names.append(subject.name)
+        progress(len(names), len(people))
+    calibration = Calibration(**embedder.calibration)
+    return Voices(
+        tuple(names),
+        tuple(segments),
+        tuple(windows),
+        _joined(tests),
+        np.array(owner, int),
+        embedder.cohort,
+        calibration,
+    )
+
+
+def by_seconds(voices: Voices, *, people: int = 5, draws: int = 20) -> dict[int, dict[str, Cell]]:
+    """Seconds of enrolment -> cells, as far as everybody has that much."""
+    least = min(len(one) for one in voices.segments) * SEGMENT_SECONDS
+    groups = draw(len(voices.names), people=people, count=draws)
+    return {s: voices.measure(voices.enrolled(s), groups) for s in ENROL_SECONDS if s <= least}
+
+
+def by_people(voices: Voices, *, seconds: float = 30.0, draws: int = 20) -> dict[int, dict[str, Cell]]:
+    """People enrolled -> cells, as far as there are so many."""
+    enrolled = voices.enrolled(seconds)
+    sizes = [size for size in PEOPLE if size <= len(voices.names)]
+    return {s: voices.measure(enrolled, draw(len(voices.names), people=s, count=draws)) for s in sizes}
+
+
+def by_gender(
+    voices: Voices, genders: dict[str, str], *, people: int = 5, draws: int = 20, seconds: float = 30.0
+) -> dict[str, dict[str, Cell]]:
+    """Draws of one gender only, 'F' or 'M', and of everybody, 'mixed' -> cells."""
+    enrolled = voices.enrolled(seconds)
+    found = {"mixed": voices.measure(enrolled, draw(len(voices.names), people=people, count=draws))}
+    for gender in sorted(set(genders.values())):
+        places = np.array([i for i, name in enumerate(voices.names) if genders.get(name) == gender])
+        if gender and len(places) > people:
+            found[gender] = voices.measure(enrolled, places[draw(len(places), people=people, count=draws)])
+    return found
+
+
+def genders_of(folder: Path) -> dict[str, str]:
+    """Speaker -> gender from FOLDER.csv beside the folder (columns `speaker`, `gender`); empty without it."""
+    path = Path(folder).resolve().with_suffix(".csv")
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        return {row["speaker"]: row["gender"] for row in csv.DictReader(file) if row.get("gender")}
+
+
+def _first(one: Embeddings, count: int) -> Embeddings:
+    return Embeddings(one.cnn[:count], one.ann[:count])
+
+
+def _joined(parts: Sequence[Embeddings]) -> Embeddings:
+    return Embeddings(*(np.concatenate([part.of(model) for part in parts]) for model in MODELS))

@@ -1,0 +1,219 @@
+"""The evaluation as sections of the report: channels, lengths, enrolment, people, gender, speed. Not imported by the
+app."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from statistics import median
+
+from core import learning_curves, protocol
+from core.audio import Audio
+from core.chart import METHOD_COLOURS, Axis, Chart, Series
+from core.embedder import Embedder
+from core.evaluation import Cell
+from core.heads import ANSWERS, Calibration, Heads
+from core.report import Section, Table
+from core.segments import prepare, speech_segments
+from core.spectral import feature_row
+from core.spectrogram import spectrogram_image
+
+TITLES = {
+    "cnn": "CNN-SVM",
+    "ann": "ANN-SVM",
+    "both": "both, fused",
+    "cnn_cosine": "CNN, mean cosine",
+    "ann_cosine": "ANN, mean cosine",
+    "resemblyzer": "Resemblyzer, mean cosine",
+}
+REPEATS = 15  # of a timing
+RATE = {"percent": True, "span": (0.0, 1.0)}
+
+
+def sections(results: Mapping[str, Mapping[str, dict]], folder: Path, command: str) -> Iterator[Section]:
+    """All that `scripts/evaluate.py` can tell: `results` as its JSON has them, then what is measured here anew."""
+    yield channels(results, command)
+    if any("@" in key for cells in results.values() for key in cells):
+        yield lengths(results, command)
+    embedder = Embedder()
+    trouble: list[str] = []
+    voices = learning_curves.gather(folder, embedder, trouble=trouble)
+    yield curve(
+        "enrolment",
+        "How much speech must somebody give?",
+        f"Five people enrolled with the first 5 to 60 s of speech of one recording, tested on other recordings; "
+        f"{len(voices.names)} speakers in draws of five.",
+        "seconds of speech enrolled",
+        learning_curves.by_seconds(voices),
+        command,
+    )
+    yield curve(
+        "people",
+        "How many people can be told apart?",
+        f"30 s of enrolment, 2 to {len(voices.names)} people enrolled at once, tested on other recordings.",
+        "people enrolled",
+        learning_curves.by_people(voices),
+        command,
+    )
+    if genders := learning_curves.genders_of(folder):
+        yield gender(learning_curves.by_gender(voices, genders), command)
+    yield speed(embedder, _some_speech(folder), command)
+
+
+def channels(results: Mapping[str, Mapping[str, dict]], command: str) -> Section:
+    """The table by channel."""
+    names = list(dict.fromkeys(key for cells in results.values() for key in cells if "@" not in key))
+    columns = ("channel", "model", "accuracy (95 % interval)", "worst draw", "EER", "open-set EER", "calibration error")
+    rows = tuple(
+        (
+            name,
+            TITLES.get(model, model),
+            _interval(cells[name]),
+            *(_percent(cells[name].get(key)) for key in ("worst", "eer", "open_set_eer", "ece")),
+        )
+        for name in names
+        for model, cells in results.items()
+        if name in cells
+    )
+    text = (
+        "Everybody enrols with 30 s of one recording and is tested on other recordings, played through a channel. "
+        "Accuracy is of the people drawn; the interval is a bootstrap over speakers. EER: every test against every "
+        "speaker. Open-set EER: people drawn against all others."
+    )
+    return Section(
+        "channels", "Through which channel?", text, command, (Table("By channel", columns, rows),), (), dict(results)
+    )
+
+
+def lengths(results: Mapping[str, Mapping[str, dict]], command: str) -> Section:
+    """Accuracy by length of the test, in the first channel measured."""
+    first = next(key for cells in results.values() for key in cells if "@" not in key)
+    found: dict[str, list[tuple[float, dict]]] = {}
+    for model, cells in results.items():
+        for key, cell in cells.items():
+            if key.split("@")[0] == first:
+                found.setdefault(model, []).append((cell["seconds"], cell))
+    series = tuple(
+        _series(TITLES.get(model, model), sorted(pairs, key=lambda pair: pair[0]), model)
+        for model, pairs in found.items()
+        if model in ANSWERS
+    )
+    rows = tuple(
+        (TITLES.get(model, model), f"{seconds:g} s", _interval(cell), _percent(cell["eer"]))
+        for model, pairs in found.items()
+        for seconds, cell in sorted(pairs, key=lambda pair: pair[0])
+    )
+    table = Table("By length of the test", ("model", "seconds", "accuracy (95 % interval)", "EER"), rows)
+    chart = Chart("Accuracy by length of the test", Axis("seconds heard"), Axis("accuracy", **RATE), series)
+    text = f"Only the first seconds of each test are heard (channel {first})."
+    numbers = {model: {f"{s:g}": cell for s, cell in pairs} for model, pairs in found.items()}
+    return Section("lengths", "How long must somebody speak?", text, command, (table,), (chart,), numbers)
+
+
+def curve(
+    key: str, title: str, text: str, label: str, found: Mapping[int, Mapping[str, Cell]], command: str
+) -> Section:
+    """A learning curve and its table."""
+    series = tuple(
+        _series(TITLES[answer], [(place, _plain(cells[answer])) for place, cells in found.items()], answer)
+        for answer in ANSWERS
+    )
+    rows = tuple(
+        (str(place), TITLES[answer], _interval(_plain(cells[answer])), _percent(cells[answer].worst))
+        for place, cells in found.items()
+        for answer in ANSWERS
+    )
+    columns = (label, "model", "accuracy (95 % interval)", "worst draw")
+    numbers = {str(place): {a: _plain(cell) for a, cell in cells.items()} for place, cells in found.items()}
+    chart = Chart(title, Axis(label, scale="log"), Axis("accuracy", **RATE), series)
+    return Section(key, title, text, command, (Table(title, columns, rows),), (chart,), numbers)
+
+
+def gender(found: Mapping[str, Mapping[str, Cell]], command: str) -> Section:
+    """Same-gender draws beside mixed ones."""
+    rows = tuple(
+        (group, TITLES[answer], _interval(_plain(cell)), _percent(cell.worst))
+        for group, cells in found.items()
+        for answer, cell in cells.items()
+    )
+    columns = ("draws of", "model", "accuracy (95 % interval)", "worst draw")
+    text = "Five people of one gender are harder to tell apart than five of both: pitch helps less."
+    numbers = {group: {a: _plain(cell) for a, cell in cells.items()} for group, cells in found.items()}
+    title = "Same gender, harder"
+    return Section("gender", title, text, command, (Table("Draws of five", columns, rows),), (), numbers)
+
+
+def _some_speech(folder: Path) -> Audio:
+    """5 s of somebody."""
+    session = protocol.find_people(folder)[0].sessions[0]
+    return next(piece for _, piece in speech_segments([protocol.read(session, [])]) if prepare(piece) is not None)
+
+
+def speed(embedder: Embedder, sound: Audio, command: str) -> Section:
+    """Median time of each step for one segment, `sound`, on the machine that made the report."""
+    samples = prepare(sound)
+    image, row = spectrogram_image(samples)[None], feature_row(samples)[None]
+    cohort = embedder.cohort
+    people = [_part(cohort, i * 6, i * 6 + 6) for i in range(5)]
+    heads = Heads(list("abcde"), people, cohort, Calibration(**embedder.calibration))
+    one = embedder.embed([samples])
+    steps = {
+        "speech activity, level": lambda: prepare(sound),
+        "spectrogram image": lambda: spectrogram_image(samples),
+        "feature row": lambda: feature_row(samples),
+        "CNN": lambda: embedder.embed_images(image),
+        "ANN": lambda: embedder.embed_rows(row),
+        "heads of five people": lambda: heads.decide(one),
+    }
+    found = {name: _milliseconds(step) for name, step in steps.items()}
+    total = sum(found.values())
+    rows = tuple((name, f"{ms:.2f}", f"{ms / total:.0%}") for name, ms in found.items())
+    rows += (("all", f"{total:.2f}", f"{5000.0 / total:.0f} x real time"),)
+    text = "Median of 15 runs for one segment of 5 s, one after another, with whatever else the machine was doing."
+    table = Table("Time for one segment", ("step", "ms", "share"), rows)
+    return Section(
+        "speed", "How fast?", text, command, (table,), (), {name: round(ms, 3) for name, ms in found.items()}
+    )
+
+
+def _milliseconds(step) -> float:
+    step()
+    times = []
+    for _ in range(REPEATS):
+        began = time.perf_counter()
+        step()
+        times.append((time.perf_counter() - began) * 1000.0)
+    return median(times)
+
+
+def _part(embeddings, first: int, last: int):
+    return type(embeddings)(embeddings.cnn[first:last], embeddings.ann[first:last])
+
+
+def _series(name: str, pairs: list[tuple[float, dict]], model: str) -> Series:
+    x = [float(place) for place, _ in pairs]
+    y, low, high = (
+        [cell["accuracy"] for _, cell in pairs],
+        [cell["ci95"][0] for _, cell in pairs],
+        [cell["ci95"][1] for _, cell in pairs],
+    )
+    return Series(name, x, y, METHOD_COLOURS.get(model, METHOD_COLOURS["cosine"]), low=low, high=high)
+
+
+def _plain(cell: Cell) -> dict:
+    return {
+        "accuracy": cell.accuracy,
+        "ci95": list(cell.ci95),
+        "worst": cell.worst,
+        "tests": cell.tests,
+    }
+
+
+def _interval(cell: Mapping) -> str:
+    low, high = cell["ci95"]
+    return f"{_percent(cell['accuracy'])} ({_percent(low)} to {_percent(high)})"
+
+
+def _percent(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f} %"

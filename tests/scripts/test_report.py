@@ -1,0 +1,95 @@
+"""The report as a user makes it, on a folder of example voices: curves and sections from small numbers."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+
+from core.embedder import Embedder, Embeddings
+from core.heads import Calibration
+from core.learning_curves import Voices, by_gender, by_people, by_seconds, genders_of
+from core.report import save
+from core.report_sections import channels, curve, gender, lengths, speed
+
+CELL = {
+    "accuracy": 0.9,
+    "worst": 0.8,
+    "ci95": [0.85, 0.95],
+    "eer": 0.1,
+    "open_set_eer": None,
+    "tests": 9,
+    "seconds": 5.0,
+}
+
+
+@pytest.fixture(scope="module")
+def voices():
+    """Eight people made of the shipped cohort: twelve noisy copies of one voice each, and the windows between."""
+    embedder, chance = Embedder(), np.random.default_rng(3)
+
+    def copies(index: int, count: int) -> Embeddings:
+        made = (values[index] + chance.normal(0, 0.05, (count, values.shape[1])) for values in (cohort.cnn, cohort.ann))
+        return Embeddings(*((one / np.linalg.norm(one, axis=1, keepdims=True)).astype(np.float32) for one in made))
+
+    cohort = embedder.cohort
+    places = range(0, 80, 10)
+    tests = [copies(place, 3) for place in places]
+    rest = Embeddings(cohort.cnn[100:200], cohort.ann[100:200])
+    return Voices(
+        tuple(f"p{place}" for place in places),
+        tuple(copies(place, 12) for place in places),
+        tuple(copies(place, 11) for place in places),
+        Embeddings(*(np.concatenate([one.of(model) for one in tests]) for model in ("cnn", "ann"))),
+        np.repeat(np.arange(8), 3),
+        rest,
+        Calibration(**embedder.calibration),
+    )
+
+
+def test_a_shorter_enrolment_is_the_beginning_of_a_longer_one(voices):
+    assert [len(voices.enrolled(seconds)[0]) for seconds in (5, 10, 30, 60)] == [1, 3, 11, 23]
+    assert np.array_equal(voices.enrolled(10)[0].cnn[:2], voices.segments[0].cnn[:2])
+
+
+def test_curves_cover_what_there_is(voices):
+    seconds = by_seconds(voices, draws=2)
+    assert list(seconds) == [5, 10, 15, 20, 30, 45, 60]
+    people = by_people(voices, draws=2)
+    assert list(people) == [2, 3, 5]  # there are eight
+    for cells in (*seconds.values(), *people.values()):
+        assert set(cells) == {"cnn", "ann", "both"} and all(0.5 < cell.accuracy <= 1.0 for cell in cells.values())
+
+
+def test_same_gender_draws_hold_one_gender(voices):
+    genders = {name: "F" if index < 6 else "M" for index, name in enumerate(voices.names)}
+    found = by_gender(voices, genders, draws=2)
+    assert set(found) == {"mixed", "F"}  # two men are no five
+
+
+def test_genders_are_read_beside_the_folder(tmp_path):
+    (tmp_path / "dev").mkdir()
+    assert genders_of(tmp_path / "dev") == {}
+    (tmp_path / "dev.csv").write_text("speaker,session,gender\n84,1,F\n174,1,M\n7,1,\n")
+    assert genders_of(tmp_path / "dev") == {"84": "F", "174": "M"}
+
+
+def test_all_sections_stand_in_one_report(voices, voice, tmp_path):
+    results = {
+        "cnn": {"clean": CELL, "mic": CELL, "clean@2s": CELL | {"seconds": 2.0}},
+        "resemblyzer": {"clean": CELL, "mic": CELL},
+    }
+    found = by_people(voices, draws=2)
+    for section in (
+        channels(results, "command"),
+        lengths(results, "command"),
+        curve("people", "How many?", "text", "people enrolled", found, "command"),
+        gender({"mixed": found[5]}, "command"),
+        speed(Embedder(), voice("amina_test").between(0.0, 5.0), "command"),
+    ):
+        save(tmp_path, section)
+    html = (tmp_path / "report.html").read_text()
+    assert len(re.findall("<h2>", html)) == 5 and "90.0 % (85.0 % to 95.0 %)" in html and "x real time" in html
+    kept = json.loads((tmp_path / "people.json").read_text())
+    assert kept["numbers"]["5"]["both"]["accuracy"] == found[5]["both"].accuracy
+    assert len(kept["tables"][0]["rows"]) == 9
