@@ -14,9 +14,9 @@ from core.segments import Segment
 from demo import live, live_view, texts
 from demo.computer_ear import ComputerEar
 from demo.live_ear import RING_SAMPLES, LiveEar
-from demo.live_session import SavedSession
+from demo.live_session import SavedSession, save
 from demo.slices import sweep
-from tests.core.test_source_microphone import sound_server  # noqa: F401 - a fixture
+from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
@@ -283,6 +283,35 @@ def test_this_computers_microphone_names_who_speaks(recognizer, voice, sound_ser
     player.wait()
     assert "Kofi" in names and "Amina" not in names
     assert not ear.running and texts.STOPPED in live.look_computer(recognizer, ear)[0]
+
+
+def test_a_microphone_that_is_pulled_out_is_said_and_what_was_heard_stays(
+    recognizer, voice, tmp_path, need_program, monkeypatch
+):
+    """The sound server goes away in the middle; the session can be saved, and a new one begun with another device."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    soundfile.write(tmp_path / "clip.wav", voice("kofi_test").samples, SAMPLE_RATE)
+    (tmp_path / "pulse").mkdir()
+    ear = ComputerEar()
+    with serving(tmp_path / "pulse", need_program) as server:
+        live.start_computer(recognizer, ear, "pulse", keep=True)
+        player = server.play(tmp_path / "clip.wav")
+        deadline = time.monotonic() + 80
+        while ear.look().at < 3 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        heard = ear.look().at
+        server.stop()
+        player.kill()
+        player.wait()
+        while ear.running and time.monotonic() < deadline:
+            ear.look()
+            time.sleep(0.2)
+    html, sentence, running = live.look_computer(recognizer, ear)
+    assert not running and texts.STOPPED in html
+    assert sentence.count("notice-error") == 1 and "has sent nothing" in sentence and "plugged in" in sentence
+    saved = save(recognizer, ear.ear)
+    assert heard >= 3 and soundfile.info(saved.sound).duration >= heard - 0.1
+    assert json.loads(Path(saved.timelines["json"]).read_text())["segments"]
 
 
 def test_slices_nobody_took_are_swept_away_and_recordings_stay(tmp_path, monkeypatch, voice):
