@@ -1,5 +1,5 @@
-// Runs once, with `element` (the notice below the microphone) and `trigger`. Says why a browser gives no microphone:
-// Gradio's page would go on as if it listened.
+// Runs once, with `element` (the notice below the microphone) and `trigger`. Says why a browser gives no microphone,
+// as Gradio's page would go on as if it listened; and stamps what is sent.
 const notice = element.querySelector(".notice");
 const stop = (tries) => {
   // only after the page has begun, else the answer to the press on Record would come last
@@ -11,6 +11,17 @@ const say = (which) => {
   notice.textContent = which ? notice.dataset[which] : "";
   if (which) stop(50);
 };
+// A slice of sound carries in its name when it was complete, in ms: late is not lost, and only the browser knows.
+if (!window.File.stamps) {
+  const Plain = window.File;
+  window.File = class extends Plain {
+    constructor(parts, name, options) {
+      const slice = name === "audio.wav" && document.querySelector("#live-microphone .stop-button");
+      super(parts, slice ? `audio-${Math.round(performance.now())}.wav` : name, options);
+    }
+  };
+  window.File.stamps = true;
+}
 const devices = navigator.mediaDevices;
 if (!devices || !devices.getUserMedia) {
   document.addEventListener("click", (event) => {

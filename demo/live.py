@@ -21,7 +21,7 @@ from demo.live_session import SavedSession, save
 from demo.live_view import microphone_warning, view
 from demo.notice_view import notice, trouble
 from demo.palette import colours
-from demo.slices import sweep, sweep_soon
+from demo.slices import stamp, sweep, sweep_soon
 from demo.tab import Tab
 
 SLICE_SECONDS = 1.0  # s between slices of the browser's microphone, and between looks at the computer's
@@ -52,7 +52,7 @@ def hear_slice(recognizer: Recognizer, path: str | None, ear: LiveEar) -> tuple[
                 raise MicrophoneError(f"the browser sent unreadable sound ({error}): reload the page") from error
             finally:
                 Path(path).unlink(missing_ok=True)  # nothing of a voice stays on the disk
-            ear.hear(samples, rate)
+            ear.hear(samples, rate, complete=stamp(path))
         sweep()
         return screen_of(recognizer, ear.look(recognizer)), ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace

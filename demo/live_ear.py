@@ -4,8 +4,8 @@ Slices come at the device's rate, of any length, joined or with holes: a statefu
 ring keeps the last `RING_SECONDS`. The last 5 s are judged when `look` is called; each full 5 s closes a segment.
 
 Sound that does not come leaves a hole in the session's time: what lies before and behind it is never judged as one
-piece. A browser does not say what it dropped, so a hole is what a clock misses: the sound is behind by a second more
-than it usually is, although what was delayed comes joined to the next slice.
+piece. A browser does not say what it dropped, so a hole is what a clock misses: a slice was complete a second later
+than the sound until then accounts for. The clock is the page's own where it stamps its slices, for late is not lost.
 """
 
 from __future__ import annotations
@@ -100,16 +100,19 @@ class LiveEar:
         self.begin()
         self._ended = True
 
-    def hear(self, samples: np.ndarray, rate: int, *, missing: float | None = None) -> None:
+    def hear(
+        self, samples: np.ndarray, rate: int, *, missing: float | None = None, complete: float | None = None
+    ) -> None:
         """Take a slice: (n,) or (n, channels), any type, at `rate` Hz; nothing after `end`.
 
-        `missing`: s of sound known to be lost before it; None: found out by the clock.
+        `missing`: s of sound known to be lost before it; None: found out by the clock. `complete`: s on the sender's
+        clock when it was complete; None: now.
         """
         with self._lock:
             if self._ended:
                 return
             mono = to_mono(samples)
-            gap = self._behind(len(mono) / rate) if missing is None else missing
+            gap = self._behind(len(mono) / rate, complete) if missing is None else missing
             if gap > 0:
                 self._lose(gap)
             self._counted += len(mono) / rate
@@ -164,9 +167,9 @@ class LiveEar:
             )
             return self.moment
 
-    def _behind(self, seconds: float) -> float:
-        """Seconds that are missing before a slice of `seconds` which arrives now."""
-        now = self._now()
+    def _behind(self, seconds: float, complete: float | None) -> float:
+        """Seconds that are missing before a slice of `seconds`."""
+        now = self._now() if complete is None else complete
         if self._began is None:
             self._began = now - seconds
         delay = now - self._began - self._counted - seconds

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import os
+import re
 import threading
 import time
 from pathlib import Path
 
-SLICE_NAME = "audio.wav"  # what Gradio's page calls a slice, and also a whole recording
+SLICE_NAMES = "audio*.wav"  # what Gradio's page calls a slice, and also a whole recording; `live.js` adds a stamp
+_STAMP = re.compile(r"audio-(\d{1,12})\.wav")
 MAX_SLICE_SECONDS = 15.0  # s: longer ones are recordings to enrol with and stay
 WAITING_SECONDS = 10.0  # s a slice may wait to be taken
+
+
+def stamp(path: str | os.PathLike) -> float | None:
+    """Seconds on the page's own clock at which a slice was complete, None where its name does not say."""
+    found = _STAMP.fullmatch(Path(path).name)
+    return int(found[1]) / 1000 if found else None
 
 
 def sweep(*, older_than: float = WAITING_SECONDS) -> int:
@@ -19,7 +27,7 @@ def sweep(*, older_than: float = WAITING_SECONDS) -> int:
         return 0
     import soundfile
 
-    for path in Path(folder).rglob(SLICE_NAME):
+    for path in Path(folder).rglob(SLICE_NAMES):
         try:
             if time.time() - path.stat().st_mtime >= older_than and soundfile.info(path).duration < MAX_SLICE_SECONDS:
                 path.unlink()

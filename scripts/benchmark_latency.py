@@ -32,7 +32,7 @@ const Plain = window.File;
 window.File = class extends Plain {
   constructor(parts, name, options) {
     super(parts, name, options);
-    if (name === "audio.wav") window.slices.push(performance.now());
+    if (name.startsWith("audio")) window.slices.push(performance.now());
   }
 };
 window.addEventListener("load", () => {

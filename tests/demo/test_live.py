@@ -15,7 +15,7 @@ from demo import live, live_view, texts
 from demo.computer_ear import ComputerEar
 from demo.live_ear import RING_SAMPLES, LiveEar
 from demo.live_session import SavedSession, save
-from demo.slices import sweep
+from demo.slices import stamp, sweep
 from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
 
 
@@ -119,6 +119,22 @@ def test_a_slice_that_comes_late_or_joined_is_no_loss(recognizer, voice):
     seconds.now += 4.0  # a busy server: the next slice holds all of it
     ear.hear(voice("kofi_test").between(5, 9).samples, SAMPLE_RATE)
     assert ear.look(recognizer).lost == 0.0
+
+
+def test_a_busy_server_loses_nothing_where_slices_are_stamped(recognizer, voice, tmp_path):
+    """The page's own clock counts: slices that wait were complete in time; a minute that is missing was not."""
+    ear = LiveEar(now=(seconds := Seconds()))
+    for at, waited in enumerate((0.0, 3.0, 0.5, 4.0)):
+        seconds.now += 1.0 + waited
+        path = tmp_path / f"audio-{5000 + 1000 * at}.wav"
+        soundfile.write(path, voice("kofi_test").between(at, at + 1).samples, SAMPLE_RATE)
+        assert live.hear_slice(recognizer, str(path), ear)[1] == ""
+    assert ear.moment.lost == 0.0 and ear.moment.current.both.name == "Kofi"
+    path = tmp_path / "audio-69000.wav"
+    soundfile.write(path, voice("kofi_test").between(4, 5).samples, SAMPLE_RATE)
+    live.hear_slice(recognizer, str(path), ear)
+    assert ear.moment.lost == pytest.approx(60.0, abs=0.1)
+    assert stamp("/x/audio.wav") is None and stamp("/x/audio-1500.wav") == 1.5
 
 
 def test_a_sound_card_that_is_slow_loses_nothing(voice):
