@@ -13,8 +13,6 @@ again: what is finished is not done again.
 from __future__ import annotations
 
 import argparse
-import csv
-import io
 import os
 import sys
 import threading
@@ -23,6 +21,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from core.dataset.account import SEGMENTS_A_MINUTE, readers_csv, readers_table, totals
 from core.dataset.attribution import attribution
 from core.dataset.audiobooks import (
     disk_needed,
@@ -36,10 +35,8 @@ from core.dataset.audiobooks import (
 from core.dataset.build import SPLITS_BY, Recording, build, build_noise, find_speakers, plan
 from core.dataset.fetch import Guest
 from core.dataset.librivox import ARCHIVE, LIBRIVOX, books
-from core.dataset.probe import Probe
 from core.dataset.recordings import listed_speakers
 from core.dataset.selection import (
-    Reader,
     Rules,
     Sieve,
     by_language,
@@ -53,7 +50,6 @@ from core.dataset.storage import Storage
 from core.errors import Cancelled, SpeakerError
 
 LANGUAGES = "English:60,German:10,French:10,Spanish:10,Italian:5,Dutch:5"
-SEGMENTS_A_MINUTE = 10.5  # of read speech without its pauses, about
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -174,7 +170,7 @@ def from_librivox(args: argparse.Namespace) -> int:
         validation=args.validation,
         seed=args.seed,
     )
-    storage, sieve = Storage.of(args.output), Sieve()
+    storage, sieve, keep_wav = Storage.of(args.output), Sieve(), not args.discard_wav
     storage.tidy()
     with Guest(args.contact, interval=args.interval) as guest:
         if args.hours is not None:
@@ -191,7 +187,8 @@ def from_librivox(args: argparse.Namespace) -> int:
         pool = {"workers": args.workers, "scheduler": args.scheduler, "connections": args.connections}
         if args.dry_run:
             probes = known_probes(tried, storage, args.archive)
-            show(args, rules, tried, probes, choose(tried, probes, rules, sieve), sieve)
+            chosen = choose(tried, probes, rules, sieve)
+            print(readers_table(chosen, rules, probes), totals(chosen, rules, tried, probes, sieve, keep_wav), sep="\n")
             storage.tidy(all_mine=True)
             return 0
         missing = [one for one in tried if one.id not in known_probes(tried, storage, args.archive)]
@@ -203,8 +200,9 @@ def from_librivox(args: argparse.Namespace) -> int:
             guest.progress = bar.update
             probes = make_probes(tried, guest, storage, archive=args.archive, report=done.update, **pool)
         chosen = choose(tried, probes, rules, sieve)
-        show(args, rules, tried, probes, chosen, sieve)
-        save_readers(storage, rules, chosen, probes)
+        print(totals(chosen, rules, tried, probes, sieve, keep_wav), flush=True)
+        storage.write("readers.csv", readers_csv(chosen, probes).encode())
+        storage.write("ATTRIBUTION.md", attribution(chosen, rules).encode())
         seconds = sum(piece.end - piece.start for reader in chosen for piece in pieces_of(reader, rules))
         room(args, storage, seconds)
         by_book = (args.split or "book") == "book"
@@ -214,7 +212,7 @@ def from_librivox(args: argparse.Namespace) -> int:
         with bytes_bar(sum(piece.bytes for reader in chosen for piece in pieces_of(reader, rules)), "fetched") as bar:
             guest.progress = bar.update
             pool |= {"before": partial(fetch_speaker, guest=guest, storage=storage), "stop": guest.stop}
-            work = partial(make_speaker, keep_wav=not args.discard_wav)
+            work = partial(make_speaker, keep_wav=keep_wav)
             return make(args, speakers, args.split or "book", pool=pool, work=work)
 
 
@@ -239,73 +237,6 @@ def room(args: argparse.Namespace, storage: Storage, seconds: float) -> None:
         raise SpeakerError(
             f"{download:.1f} GB are to be fetched, --max-gb is {args.max_gb:g}: raise it if that is meant"
         )
-
-
-def show(
-    args: argparse.Namespace,
-    rules: Rules,
-    tried: list[Reader],
-    probes: dict[str, Probe | str],
-    chosen: list[Reader],
-    sieve: Sieve,
-) -> None:
-    """The selection and its size; reader by reader with --dry-run."""
-    pieces = {reader.id: pieces_of(reader, rules) for reader in chosen}
-    if args.dry_run:
-        print(f"{'reader':>7}  {'name':<28} {'language':<10} {'books':>5} {'minutes':>7} {'MB':>6}  estimated")
-        for reader in chosen:
-            found, probe = pieces[reader.id], probes.get(reader.id)
-            heard = (
-                f"{probe.snr:.0f} dB, {probe.bandwidth:.0f} Hz, {probe.voice} voice ({probe.pitch:.0f} Hz)"
-                if isinstance(probe, Probe)
-                else "not probed yet, taken as good"
-            )
-            minutes = sum(piece.end - piece.start for piece in found) / 60.0
-            print(
-                f"{reader.id:>7}  {reader.name[:28]:<28} {reader.language:<10} {len({p.book.id for p in found}):>5} "
-                f"{minutes:>7.1f} {sum(piece.bytes for piece in found) / 1e6:>6.1f}  {heard}"
-            )
-    every = [piece for found in pieces.values() for piece in found]
-    seconds = sum(piece.end - piece.start for piece in every)
-    unknown = [reader for reader in tried if reader.id not in probes]
-    mix: dict[str, int] = {}
-    for reader in chosen:
-        mix[reader.language] = mix.get(reader.language, 0) + 1
-    print(f"{len(chosen)} speakers of {rules.speakers} wanted: " + ", ".join(f"{n} {name}" for name, n in mix.items()))
-    print(f"left out: {sieve}")
-    print(
-        f"to fetch: {sum(piece.bytes for piece in every) / 1e6:,.1f} MB of sound in {len(every)} requests"
-        + (f", before it {sum(probe_of(r).bytes for r in unknown) / 1e6:,.1f} MB of probes" if unknown else "")
-        + f"; disk: about {disk_needed(seconds, keep_wav=not args.discard_wav) / 1e6:,.0f} MB; "
-        f"about {seconds / 60 * SEGMENTS_A_MINUTE:,.0f} segments",
-        flush=True,
-    )
-
-
-def save_readers(storage: Storage, rules: Rules, chosen: list[Reader], probes: dict[str, Probe | str]) -> None:
-    """readers.csv, and ATTRIBUTION.md."""
-    table = io.StringIO()
-    writer = csv.writer(table, lineterminator="\n")
-    writer.writerow(
-        ["speaker", "reader_id", "name", "language", "snr_estimate_db", "bandwidth_estimate_hz", "pitch_estimate_hz"]
-        + ["voice_estimate"]
-    )
-    for reader in chosen:
-        probe = probes[reader.id]
-        writer.writerow(
-            [
-                reader.speaker,
-                reader.id,
-                reader.name,
-                reader.language,
-                probe.snr,
-                probe.bandwidth,
-                probe.pitch,
-                probe.voice,
-            ]
-        )
-    storage.write("readers.csv", table.getvalue().encode())
-    storage.write("ATTRIBUTION.md", attribution(chosen, rules).encode())
 
 
 def main(argv: list[str] | None = None) -> int:

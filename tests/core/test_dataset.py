@@ -109,6 +109,14 @@ def test_speakers_are_kept_apart(recordings, tmp_path):
     assert len(held) == 1 and not held & {row.speaker for row in rows if row.split == "train"}
 
 
+def test_the_split_of_the_shipped_weights_stands():
+    """`--split speaker --validation 0.03 --seed 0`: who was held out when the weights were trained is held out today."""
+    names = [f"s{index:03d}" for index in range(100)]
+    tasks = plan({name: (Recording(Path("a.wav"), "a"),) for name in names}, split="speaker", validation=0.03, seed=0)
+    assert [task.speaker for task in tasks if task.validation_sessions] == ["s049", "s053", "s097"]
+    assert [task.seed for task in tasks[:2]] == [2341948235, 3018977299]
+
+
 def test_segments_are_split_like_the_originals(recordings, tmp_path):
     """Single segments, whatever their recording: about the share that was asked for."""
     tasks = plan(find_speakers([recordings]), split="segment", validation=0.4, seed=2)
