@@ -110,7 +110,7 @@ def test_speakers_are_kept_apart(recordings, tmp_path):
 
 
 def test_the_split_of_the_shipped_weights_stands():
-    """`--split speaker --validation 0.03 --seed 0`: who was held out when the weights were trained is held out today."""
+    """`--split speaker --validation 0.03 --seed 0`: who was held out when the weights were trained still is."""
     names = [f"s{index:03d}" for index in range(100)]
     tasks = plan({name: (Recording(Path("a.wav"), "a"),) for name in names}, split="speaker", validation=0.03, seed=0)
     assert [task.speaker for task in tasks if task.validation_sessions] == ["s049", "s053", "s097"]
