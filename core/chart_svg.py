@@ -6,6 +6,8 @@ from __future__ import annotations
 from html import escape
 from math import isfinite
 
+import numpy as np
+
 from core.chart import Chart, Matrix, Series
 
 WIDTH, HEIGHT = 380, 290  # units of the view box
@@ -25,10 +27,9 @@ def chart(one: Chart, *, width: int = WIDTH, height: int = HEIGHT) -> str:
     x_span, y_span = one.spans()
 
     def at(x: float, y: float) -> tuple[float, float]:
-        return (
-            box[0] + one.x.place(x, x_span) * (box[2] - box[0]),
-            box[3] - one.y.place(y, y_span) * (box[3] - box[1]),
-        )
+        """What lies outside the spans is drawn on the frame."""
+        right, up = (float(np.clip(place, 0.0, 1.0)) for place in (one.x.place(x, x_span), one.y.place(y, y_span)))
+        return box[0] + right * (box[2] - box[0]), box[3] - up * (box[3] - box[1])
 
     parts = [_head(width, height, one.title), legend[0], _axes(one, box, x_span, y_span)]
     if one.diagonal:
@@ -87,7 +88,7 @@ def _legend(one: Chart, width: float) -> tuple[str, int]:
     parts, x, y = [], 4.0, 34.0
     named = [series for series in one.series if series.name]
     for series in named:
-        need = 30 + 6.4 * len(series.name)
+        need = 34 + 6.6 * len(series.name)
         if x > 4 and x + need > width:
             x, y = 4.0, y + LEGEND_ROW
         mark = (

@@ -50,6 +50,15 @@ def test_a_chart_is_well_formed_and_stays_within_its_frame(scale, kind):
     assert "nan" not in ElementTree.tostring(root).decode()
 
 
+def test_what_lies_outside_is_drawn_on_the_frame():
+    line = Series("", [-5.0, 0.5, 9.0], [7.0, 0.5, -3.0], "#000000", "points")
+    root = ElementTree.fromstring(chart_svg.chart(Chart("t", Axis(span=(0, 1)), Axis(span=(0, 1)), (line,))))
+    (frame,) = (one for one in root.iter() if one.tag.endswith("rect"))
+    left, top, width, height = (float(frame.get(key)) for key in ("x", "y", "width", "height"))
+    places = [(float(one.get("cx")), float(one.get("cy"))) for one in root.iter() if one.get("cx")]
+    assert places[0] == (left, top) and places[2] == (left + width, top + height)
+
+
 def test_a_higher_value_lies_higher():
     made = Chart("t", Axis(), Axis(span=(0, 1)), (Series("", [0, 1], [0.2, 0.8], "#000000", "points"),))
     low, high = (float(one.get("cy")) for one in ElementTree.fromstring(chart_svg.chart(made)).iter() if one.get("cy"))
