@@ -54,7 +54,7 @@ def independent_frame(data: bytes) -> tuple[int, Frame] | None:
     at, frame = found
     for _ in range(WITHIN):
         here = frame_at(data, at)
-        if here is None:
+        if here is None or at + 8 > len(data):
             break
         side = at + (4 if data[at + 1] & 1 else 6)  # after the header, and its check sum where there is one
         if data[side] == 0 and (here.rate < 32_000 or data[side + 1] < 128):  # main_data_begin, 8 or 9 bits
