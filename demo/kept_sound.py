@@ -41,6 +41,12 @@ class KeptSound:
         """All is written. May be called twice."""
         self._file.close()
 
+    def named(self, name: str) -> Path:
+        """Where it is now, under another name in the same folder."""
+        self.close()
+        self.path = self.path.replace(self._folder / name)
+        return self.path
+
     def discard(self) -> None:
         """Delete it."""
         self.close()

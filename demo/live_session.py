@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from core.recognizer import Recognizer
 from core.timeline import FORMATS, Timeline
@@ -21,11 +19,6 @@ class SavedSession:
     timelines: dict[str, str] = field(default_factory=dict)
     sound: str | None = None
 
-    def discard(self) -> None:
-        """Delete the files."""
-        for path in [*self.timelines.values(), *([self.sound] if self.sound else [])]:
-            shutil.rmtree(Path(path).parent, ignore_errors=True)
-
 
 def timeline_of(recognizer: Recognizer, ear: LiveEar) -> Timeline:
     """What was closed, under the date and time of now."""
@@ -40,8 +33,5 @@ def save(recognizer: Recognizer, ear: LiveEar) -> SavedSession:
     timeline = timeline_of(recognizer, ear)
     paths = write_exports(timeline, private_folder())
     assert tuple(paths) == FORMATS
-    sound = None
-    if ear.kept is not None:
-        named = ear.kept.path.with_name(f"{file_stem(timeline.source)}.wav")
-        sound = str(ear.kept.path.replace(named) if ear.kept.path.exists() else named)
+    sound = None if ear.kept is None else str(ear.kept.named(f"{file_stem(timeline.source)}.wav"))
     return SavedSession(paths, sound)
