@@ -28,13 +28,12 @@ START_SECONDS = 240  # s for the app, or a click, on a busy machine
 WARM = 3  # first updates not counted: the queue opens, filters are made
 WATCH = """
 window.slices = []; window.screens = [];
-const Plain = window.File;
-window.File = class extends Plain {
-  constructor(parts, name, options) {
-    super(parts, name, options);
+window.File = new Proxy(window.File, {
+  construct(target, [parts, name, options]) {
     if (name.startsWith("audio")) window.slices.push(performance.now());
-  }
-};
+    return new target(parts, name, options);
+  },
+});
 window.addEventListener("load", () => {
   let last = "";
   new MutationObserver(() => {
