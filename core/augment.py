@@ -57,7 +57,7 @@ class SpectrogramAugmenter:
     def _one(self, power: np.ndarray, batch: np.ndarray, index: int, chance: np.random.Generator) -> np.ndarray:
         chances = self.chances
         if chance.random() < chances.reverberation:
-            power = reverberate(power, t60=chance.uniform(0.1, 0.8), wet=chance.uniform(0.1, 0.7))
+            power = reverberate(power, t60=chance.uniform(0.1, 1.0), wet=chance.uniform(0.1, 0.95))
         if chance.random() < chances.noise:
             other = self._trouble(batch, index, chance)
             snr = chance.uniform(0.0, 20.0)
@@ -127,24 +127,26 @@ class WaveformAugmenter:
     `noise`: list of float32 arrays of SEGMENT_SAMPLES. Babble is a sum of recent other calls' voices.
     """
 
-    def __init__(self, noise: list[np.ndarray], chances: Chances | None = None):
+    def __init__(self, noise: list[np.ndarray], chances: Chances | None = None, *, rooms: Path | None = None):
+        """`rooms`: folder of measured impulse responses; simulated ones are used beside them."""
         self.noise = noise
+        self.rooms = rooms
         self.chances = chances or Chances(reverberation=0.35)
         self._recent: list[np.ndarray] = []
 
     @staticmethod
     @cache
-    def shared(root: Path | None) -> WaveformAugmenter:
+    def shared(root: Path | None, rooms: Path | None = None) -> WaveformAugmenter:
         """One augmenter per process, its noise read once from a folder."""
         from core.dataset.build import audio_files, noise_segments
 
         files = audio_files(root) if root else []
-        return WaveformAugmenter([piece for path in files for piece in noise_segments(path)])
+        return WaveformAugmenter([piece for path in files for piece in noise_segments(path)], rooms=rooms)
 
     def __call__(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         out = samples
         if chance.random() < self.chances.reverberation:
-            out = _room(out, chance)
+            out = reverberant(out, chance, self.rooms)
         if chance.random() < self.chances.noise:
             other = self._trouble(chance)
             snr = chance.uniform(3.0, 25.0)
@@ -183,14 +185,53 @@ class WaveformAugmenter:
         return np.fft.irfft(np.fft.rfft(samples) * curve, len(samples))
 
 
-def _room(samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-    """Exponentially decaying noise as a simulated room response (Polack 1988), 0.1-0.8 s."""
+def reverberant(samples: np.ndarray, chance: np.random.Generator, rooms: Path | None = None) -> np.ndarray:
+    """`samples` as they sound in a room: one time in six a measured one of the folder `rooms`, else an invented one."""
     from scipy.signal import fftconvolve
 
-    t60 = chance.uniform(0.1, 0.8)
-    time = np.arange(round(t60 * SAMPLE_RATE)) / SAMPLE_RATE
-    tail = chance.standard_normal(len(time)) * 10.0 ** (-3.0 * time / t60)
-    tail[: round(0.002 * SAMPLE_RATE)] = 0.0
-    tail *= 10.0 ** (chance.uniform(-10.0, 3.0) / 20.0) / np.sqrt(np.sum(tail**2))
+    measured = measured_rooms(rooms) if rooms else ()
+    if measured and chance.random() < 1 / 6:
+        response = measured[chance.integers(len(measured))]
+    else:
+        response = room_response(chance)
+    return fftconvolve(samples, response)[: len(samples)].astype(np.float32)
+
+
+def room_response(chance: np.random.Generator) -> np.ndarray:
+    """Impulse response of an invented room at 16 kHz: direct sound, a few early echoes, an exponentially decaying tail
+    of noise (Polack 1988) whose high frequencies decay faster. T60 0.15-1.0 s, direct to reverberant -12 to +6 dB.
+
+    Another way of making rooms than the evaluation's channel `far` (image sources), so that this stays a test.
+    """
+    t60 = chance.uniform(0.15, 1.0)
+    length = round(t60 * SAMPLE_RATE)
+    time = np.arange(length) / SAMPLE_RATE
+    tail = np.zeros(length)
+    noise = np.fft.rfft(chance.standard_normal(length))
+    hz = np.fft.rfftfreq(length, 1.0 / SAMPLE_RATE)
+    shrink = chance.uniform(0.4, 1.0)  # T60 at 8 kHz over that at low frequencies
+    for low, high, of in ((0, 500, 0.0), (500, 2000, 0.35), (2000, 8001, 1.0)):
+        part = np.fft.irfft(np.where((hz >= low) & (hz < high), noise, 0.0), length)
+        tail += part * 10.0 ** (-3.0 * time / (t60 * (1.0 - of * (1.0 - shrink))))
+    tail[: round(chance.uniform(0.001, 0.012) * SAMPLE_RATE)] = 0.0
+    echoes = chance.integers(3, 9)
+    places = (chance.uniform(0.001, 0.05, echoes) * SAMPLE_RATE).astype(int)
+    tail /= np.sqrt(np.sum(tail**2)) + 1e-9
+    np.add.at(tail, places, chance.uniform(0.05, 0.3, echoes) * chance.choice([-1.0, 1.0], echoes))
+    tail *= 10.0 ** (-chance.uniform(-12.0, 6.0) / 20.0) / np.sqrt(np.sum(tail**2))
     tail[0] = 1.0
-    return fftconvolve(samples, tail.astype(np.float32))[: len(samples)]
+    return (tail / np.sqrt(np.sum(tail**2))).astype(np.float32)
+
+
+@cache
+def measured_rooms(folder: Path) -> tuple[np.ndarray, ...]:
+    """The impulse responses of a folder: from their direct sound on, 1 s at most, energy 1; float32."""
+    from core.audio import decode
+    from core.dataset.build import audio_files
+
+    found = []
+    for path in audio_files(folder):
+        response = decode(path).samples
+        response = response[int(np.abs(response).argmax()) :][:SAMPLE_RATE]
+        found.append(response / np.float32(np.sqrt(np.sum(response**2))))
+    return tuple(found)

@@ -11,7 +11,6 @@ et al. 2019, arXiv:1801.07698).
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
@@ -188,7 +187,7 @@ def cnn(channels=(16, 32, 96, 160), blocks=(1, 1, 2, 2)) -> keras.Model:
     return keras.Model(images, L2Normalise(name="embedding", dtype="float32")(x), name="cnn")
 
 
-def ann(columns: int = len(FEATURE_COLUMNS), hidden=(768, 512), dropout: float = 0.2) -> keras.Model:
+def ann(columns: int = len(FEATURE_COLUMNS), hidden=(512, 512), dropout: float = 0.2) -> keras.Model:
     """Raw feature rows (B, columns) -> embeddings (B, EMBEDDING) of length 1."""
     rows = keras.Input((columns,), name="features")
     x = Standardise(name="standardise", dtype="float32")(rows)
@@ -237,10 +236,3 @@ def with_softmax_head(body: keras.Model, speakers: int) -> keras.Model:
     return keras.Model(
         body.input, layers.Dense(speakers, activation="softmax")(body.output), name=f"{body.name}_trained"
     )
-
-
-def export(body: keras.Model, path: Path) -> None:
-    """Write the body (input -> embedding) as ONNX, whole or not at all. Needs the TensorFlow backend (tf2onnx)."""
-    partial = path.with_suffix(".partial.onnx")
-    body.export(str(partial), format="onnx", verbose=False)
-    partial.replace(path)

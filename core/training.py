@@ -21,6 +21,8 @@ import numpy as np
 
 from core.dataset.manifest import Row, read_rows
 from core.dataset.shards import read_images
+from core.dataset.variants import read as read_variants
+from core.dataset.variants import read_rows as read_variant_rows
 from core.errors import DatasetError
 from core.evaluation import equal_error_rate
 
@@ -69,10 +71,51 @@ class Examples:
     names: tuple[str, ...]
 
 
-def load_images(folder: Path, split: str, *, min_segments: int = 1, progress: Callable = iter) -> Examples:
-    """Every spectrogram image of a split; `min_segments` leaves out speakers with fewer."""
+def load_images(
+    folder: Path, split: str, *, min_segments: int = 1, progress: Callable = iter, variants: bool = False
+) -> Examples:
+    """Every spectrogram image of a split; `min_segments` leaves out speakers with fewer. With `variants` also those
+    of `core.dataset.variants`, another speed being another speaker called `<name>@<speed>`."""
     rows = _rows(folder, split, min_segments)
-    return Examples(read_images(folder, rows, progress=progress), *_labels(rows))
+    examples = Examples(read_images(folder, rows, progress=progress), *_labels(rows))
+    return _with_variants(examples, folder) if variants else examples
+
+
+def _with_variants(examples: Examples, folder: Path) -> Examples:
+    names, values, speakers = list(examples.names), [examples.values], [examples.speakers]
+    for index, name in enumerate(examples.names):
+        path = folder / "variants" / f"{name}.npz"
+        if not path.is_file():
+            raise DatasetError(f"{path} is missing: run scripts/create_dataset.py with --variants")
+        more = read_variants(path)
+        values.append(more.images)
+        speakers.append(_as_voices(index, more.speed, names, name))
+    sessions = np.concatenate([examples.sessions, *(np.zeros(len(one), int) for one in speakers[1:])])
+    return Examples(np.concatenate(values), np.concatenate(speakers), sessions, tuple(names))
+
+
+def load_variant_rows(folder: Path, *, min_segments: int = 1) -> Examples:
+    """The feature rows of `core.dataset.variants` of the training speakers, another speed being another speaker."""
+    names = sorted({row.speaker for row in _rows(folder, "train", min_segments)})
+    voices, values, speakers = list(names), [], []
+    for index, name in enumerate(names):
+        path = folder / "variants" / f"{name}.rows.npz"
+        if not path.is_file():
+            raise DatasetError(f"{path} is missing: run scripts/create_dataset.py with --variants and --copies")
+        rows, speed = read_variant_rows(path)
+        values.append(rows)
+        speakers.append(_as_voices(index, speed, voices, name))
+    together = np.concatenate(values)
+    return Examples(together, np.concatenate(speakers), np.zeros(len(together), int), tuple(voices))
+
+
+def _as_voices(index: int, speed: np.ndarray, voices: list[str], name: str) -> np.ndarray:
+    """The label of each example of speaker `index`: another speed is a voice of its own, appended to `voices`."""
+    own = np.full(len(speed), index)
+    for other in sorted(set(speed[speed != 1.0])):
+        own[speed == other] = len(voices)
+        voices.append(f"{name}@{other:.3g}")
+    return own
 
 
 def load_features(folder: Path, split: str, *, min_segments: int = 1, augmented: bool = False) -> Examples:

@@ -15,7 +15,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.errors import SpeakerError
-from core.training import Batch, Recipe, drawn, fit, load_features, save_run, validation_eer
+from core.training import Batch, Recipe, drawn, fit, load_features, load_variant_rows, save_run, validation_eer
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -27,7 +27,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
     parser.add_argument("--margin", type=float, default=0.2, help="radians (default 0.2)")
     parser.add_argument("--dropout", type=float, default=0.2)
-    parser.add_argument("--hidden", type=int, nargs="+", default=[768, 512])
+    parser.add_argument("--hidden", type=int, nargs="+", default=[512, 512])
+    parser.add_argument("--variants", action="store_true", help="train on the dataset's variants at other speeds")
     parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
     parser.add_argument("--minutes", type=float, help="stop after this long, to be resumed")
@@ -45,7 +46,10 @@ def main(argv: list[str] | None = None) -> int:
         warm_up=min(200, args.steps // 10),
         seed=args.seed,
     )
-    examples = load_features(args.dataset, "train", min_segments=args.min_segments, augmented=True)
+    if args.variants:
+        examples = load_variant_rows(args.dataset, min_segments=args.min_segments)
+    else:
+        examples = load_features(args.dataset, "train", min_segments=args.min_segments, augmented=True)
     held = load_features(args.dataset, "validation")
     print(f"{len(examples.values)} feature rows of {len(examples.names)} speakers", flush=True)
 

@@ -42,7 +42,12 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, help="dataset folder (segments.csv, spectrograms/, noise/)")
     parser.add_argument("--output", type=Path, default=Path("runs/cnn"), help="checkpoint, log and weights go here")
-    parser.add_argument("--start", type=Path, metavar="RUN", help="begin with the weights of this finished run")
+    parser.add_argument(
+        "--start",
+        type=Path,
+        metavar="RUN",
+        help="begin with the weights of this finished run, or of an exported cnn.onnx",
+    )
     parser.add_argument("--architecture", default="cnn", help="a name in core.networks.ARCHITECTURES")
     parser.add_argument("--steps", type=int, default=8000, help="batches in all (default 8000)")
     parser.add_argument("--batch", type=int, default=128)
@@ -50,6 +55,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
     parser.add_argument("--margin", type=float, default=0.2, help="radians (default 0.2)")
     parser.add_argument("--constant-margin", action="store_true", help="the full margin from the first step")
+    parser.add_argument("--variants", action="store_true", help="train on the dataset's speed and room variants too")
     parser.add_argument("--no-masks", action="store_true", help="no SpecAugment masks (for a last, long-crop stage)")
     parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
@@ -95,6 +101,22 @@ def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) ->
         worker.terminate()
 
 
+def begin_with_exported(model, body, path: Path, examples: Examples) -> None:
+    """Weights of an exported network; each speaker's direction begins at the embedding of one of their images."""
+    from core.exchange import restore_exported
+
+    first = np.sort(np.unique(examples.speakers, return_index=True)[1])
+
+    def prepared(chosen: np.ndarray) -> np.ndarray:
+        return examples.values[chosen].astype(np.float32) / np.float32(255.0)
+
+    restore_exported(body, path, prepared(first[:: max(1, len(first) // 256)]))
+    parts = [body.predict_on_batch(prepared(first[start : start + 64])) for start in range(0, len(first), 64)]
+    directions = np.zeros(model.get_layer("cosines").directions.shape, np.float32)
+    directions[:, examples.speakers[first]] = np.concatenate(parts).T
+    model.get_layer("cosines").directions.assign(directions)
+
+
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     recipe = Recipe(
@@ -114,7 +136,9 @@ def main(argv: list[str] | None = None) -> int:
     def shown(rows):
         return tqdm(rows, "images", mininterval=1)
 
-    examples = load_images(args.dataset, "train", min_segments=args.min_segments, progress=shown)
+    examples = load_images(
+        args.dataset, "train", min_segments=args.min_segments, progress=shown, variants=args.variants
+    )
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)
     print(f"{len(examples.values)} images of {len(examples.names)} speakers, {len(noise)} noise images", flush=True)
@@ -135,7 +159,10 @@ def main(argv: list[str] | None = None) -> int:
         metrics=["sparse_categorical_accuracy"],
     )
     if args.start and not (args.output / "checkpoint.npz").is_file():
-        restore(args.start / "checkpoint.npz", model.variables)
+        if args.start.suffix == ".onnx":
+            begin_with_exported(model, body, args.start, examples)
+        else:
+            restore(args.start / "checkpoint.npz", model.variables)
 
     def validate() -> float:
         images = held.values.astype(np.float32) / np.float32(255.0)

@@ -217,8 +217,8 @@ def _after_coins(seed: int, count: int) -> np.random.Generator:
 def test_a_room_keeps_the_direct_sound_first():
     click = np.zeros(SEGMENT_SAMPLES, np.float32)
     click[1000] = 1.0
-    heard = augment._room(click, generator(4))
+    heard = augment.reverberant(click, generator(4))
     assert len(heard) == SEGMENT_SAMPLES and np.abs(heard[:990]).max() < 1e-4
-    assert heard[1000] == pytest.approx(1.0, abs=1e-3)
+    assert heard[1000] > 0.05 and np.sum(heard**2) == pytest.approx(1.0, abs=1e-2)  # nothing lost, nothing won
     tail = np.abs(heard[1001:])
-    assert tail.max() < 1.0 and tail[: SAMPLE_RATE // 10].sum() > 5 * tail[int(0.8 * SAMPLE_RATE) :].sum()
+    assert tail[: SAMPLE_RATE // 10].sum() > 5 * tail[int(0.8 * SAMPLE_RATE) :].sum()

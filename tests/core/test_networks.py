@@ -71,7 +71,7 @@ def test_the_shipped_architectures_have_the_stated_size(networks):
     cnn, ann = networks.cnn(), networks.ann()
     assert cnn.input_shape == (None, BANDS, None) and cnn.output_shape == (None, networks.EMBEDDING)
     assert ann.input_shape == (None, len(COLUMNS)) and ann.output_shape == (None, networks.EMBEDDING)
-    assert cnn.count_params() < 2_500_000 and ann.count_params() < 1_500_000
+    assert cnn.count_params() < 2_500_000 and ann.count_params() < 2_000_000
 
 
 def test_the_ann_gives_unit_vectors_from_raw_rows(networks, rows):
@@ -197,8 +197,10 @@ def test_a_few_steps_learn(networks, images):
 
 @pytest.mark.parametrize("which", ["cnn", "ann"])
 def test_onnx_equals_keras(networks, small, images, rows, tmp_path, which):
-    """Within 1e-4, also for another number of segments than one."""
+    """Within what 16 bits allow, also for another number of segments than one."""
     import onnxruntime
+
+    from core.exchange import export
 
     if which == "ann":
         body, inputs = networks.ann(hidden=(16,)), rows[:4]
@@ -207,12 +209,28 @@ def test_onnx_equals_keras(networks, small, images, rows, tmp_path, which):
         body, inputs = small, images
     wanted = np.asarray(body(inputs))
     path = tmp_path / f"{which}.onnx"
-    networks.export(body, path)
+    export(body, path)
     assert list(tmp_path.iterdir()) == [path]  # whole, nothing beside it
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
     for count in (1, 4):
         made = session.run(None, {session.get_inputs()[0].name: inputs[:count]})[0]
-        np.testing.assert_allclose(made, wanted[:count], atol=1e-4)
+        np.testing.assert_allclose(made, wanted[:count], atol=2e-3)
+
+
+def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_path):
+    """A fresh CNN with the weights of the file answers as the one that was exported, and in training mode too."""
+    from core.errors import DatasetError
+    from core.exchange import export, restore_exported
+
+    path = tmp_path / "cnn.onnx"
+    export(small, path)
+    again = networks.cnn(**SMALL)
+    assert np.abs(np.asarray(again(images)) - np.asarray(small(images))).max() > 0.01  # another random start
+    restore_exported(again, path, images)
+    np.testing.assert_allclose(np.asarray(again(images)), np.asarray(small(images)), atol=2e-3)
+    np.testing.assert_allclose(np.asarray(again(images, training=True)), np.asarray(small(images)), atol=2e-2)
+    with pytest.raises(DatasetError, match="another architecture"):
+        restore_exported(networks.cnn(channels=(16, 24), blocks=(1, 1)), path, images)
 
 
 ON_TORCH = """

@@ -177,7 +177,7 @@ def trainer(dataset):
             AngularMarginLoss(0.0),
             metrics=["sparse_categorical_accuracy"],
         )
-        recipe = Recipe(steps=12, batch=16, rate=5e-3, warm_up=2)
+        recipe = Recipe(steps=12, batch=16, rate=2e-3, warm_up=2)
 
         def made(step: int):
             for chosen, _ in drawn(examples.speakers, recipe.batch, seed=0, step=step):

@@ -1,0 +1,141 @@
+"""Variants of a dataset's training voices: other speeds as other voices, and rooms.
+
+DIR/variants/<speaker>.npz        images uint8 (n, BANDS, FRAMES); speed float32 (n,); room bool (n,)
+DIR/variants/<speaker>.rows.npz   feature rows float32 (n, columns), as recorded and of augmented copies; speed (n,)
+
+A voice played faster or slower has another pitch and another vocal tract: to training it is one more speaker
+(Yamamoto et al. 2019, "Speaker augmentation and bandwidth extension for deep speaker embedding"). A room is what
+cannot be made well from an image: reverberation is convolution of the waveform (`core.augment.room_response`).
+Not imported by the app.
+"""
+
+from __future__ import annotations
+
+import io
+import zlib
+from collections.abc import Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from multiprocessing import get_context
+from pathlib import Path
+
+import numpy as np
+
+from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample, stream
+from core.dataset.build import Task, write_whole
+from core.errors import AudioError
+from core.segments import normalise, prepare, speech_segments
+from core.spectrogram import BANDS, FRAMES, spectrogram_image
+
+SPEEDS = (0.88, 1.0, 1.14)  # factors; each but 1 makes a new voice
+ROOM_EVERY = 2  # of so many segments one is heard in a room too
+
+
+@dataclass(frozen=True, eq=False)
+class Variants:
+    """`images` uint8 (n, BANDS, FRAMES), each with its `speed` (n,) and whether it was heard in a `room` (n,)."""
+
+    images: np.ndarray
+    speed: np.ndarray
+    room: np.ndarray
+
+
+def clips(task: Task, speed: float) -> Iterator[np.ndarray]:
+    """The prepared training segments of a speaker, heard `speed` times as fast: float32 (SEGMENT_SAMPLES,) each.
+
+    What cannot be read is passed over: `core.dataset.build` has named it.
+    """
+    for recording in task.recordings:
+        if recording.session in task.validation_sessions:
+            continue
+        try:
+            sound = concatenate(list(stream(recording.path)))
+        except AudioError:
+            continue
+        if speed != 1.0:
+            sound = resample(Audio(sound.samples, round(SAMPLE_RATE * speed)))
+        for span, audio in speech_segments([sound]):
+            if span.duration >= SEGMENT_SECONDS / 2 and (samples := prepare(audio)) is not None:
+                yield samples
+
+
+def make(task: Task, folder: Path, rooms: Path | None) -> int:
+    """One speaker's variants, whole or not at all; what is there is not made again. Returns the number of images.
+
+    `rooms`: folder of measured impulse responses, mixed with simulated ones.
+    """
+    from core.augment import reverberant
+
+    target = folder / "variants" / f"{task.speaker}.npz"
+    if target.is_file():
+        return len(read(target).images)
+    chance = np.random.default_rng(zlib.crc32(task.speaker.encode()))
+    images, speeds, in_room = [], [], []
+    for speed in SPEEDS:
+        for index, samples in enumerate(clips(task, speed)):
+            heard = [] if speed == 1.0 else [samples]  # at speed 1 that is the dataset's own image
+            if index % ROOM_EVERY == 0:
+                heard.append(normalise(reverberant(samples, chance, rooms)))
+            images += [spectrogram_image(one) for one in heard]
+            speeds += [speed] * len(heard)
+            in_room += [one is not samples for one in heard]
+    content = io.BytesIO()
+    np.savez(
+        content,
+        images=np.array(images, np.uint8).reshape(-1, BANDS, FRAMES),
+        speed=np.array(speeds, np.float32),
+        room=np.array(in_room, bool),
+    )
+    write_whole(target, content.getvalue())
+    return len(images)
+
+
+def make_rows(task: Task, folder: Path, rooms: Path | None, copies: int) -> int:
+    """The feature rows of one speaker's training segments: of the sound as it is, and at every speed of `copies`
+    copies through simulated microphones, rooms and crowds. Whole or not at all; returns the number of rows."""
+    from core.augment import WaveformAugmenter
+    from core.spectral import COLUMNS, feature_row
+
+    target = folder / "variants" / f"{task.speaker}.rows.npz"
+    if target.is_file():
+        return len(read_rows(target)[1])
+    augmenter = WaveformAugmenter.shared(task.noise, rooms)
+    chance = np.random.default_rng(zlib.crc32(f"{task.speaker} rows".encode()))
+    rows, speeds = [], []
+    for speed in SPEEDS:
+        for samples in clips(task, speed):
+            heard = [samples] if speed == 1.0 else []
+            heard += [augmenter(samples, chance) for _ in range(copies)]
+            rows += [feature_row(one) for one in heard]
+            speeds += [speed] * len(heard)
+    content = io.BytesIO()
+    np.savez(content, rows=np.array(rows, np.float32).reshape(-1, len(COLUMNS)), speed=np.array(speeds, np.float32))
+    write_whole(target, content.getvalue())
+    return len(rows)
+
+
+def read_rows(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """What `make_rows` wrote: rows (n, columns), speed (n,)."""
+    with np.load(path, allow_pickle=False) as file:
+        return file["rows"], file["speed"]
+
+
+def read(path: Path) -> Variants:
+    """What `make` wrote."""
+    with np.load(path, allow_pickle=False) as file:
+        return Variants(file["images"], file["speed"], file["room"])
+
+
+def make_all(
+    tasks: list[Task], folder: Path, *, rooms: Path | None, copies: int = 0, workers: int = 1
+) -> Iterator[int]:
+    """The image variants of all speakers with training sound, or with `copies` their feature rows, in a process pool;
+    yields a number per task."""
+    work = (
+        partial(make_rows, folder=folder, rooms=rooms, copies=copies)
+        if copies
+        else partial(make, folder=folder, rooms=rooms)
+    )
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        yield from pool.map(work, tasks, chunksize=4)

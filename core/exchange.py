@@ -1,0 +1,117 @@
+"""Networks as ONNX files and back: `export` for the app, `restore_exported` so that training can go on from what ships.
+
+Not imported by the app. Needs keras (and for `export` its TensorFlow backend with tf2onnx), and onnx.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from core.errors import DatasetError
+
+HALF_FROM = 1024  # values: larger constants are stored with 16 bits
+
+
+def export(body, path: Path) -> None:
+    """Write a network (a `keras.Model`, input -> embedding) as ONNX, whole or not at all; its large constants with 16
+    bits, which ONNX Runtime widens once as it loads them."""
+    import onnx
+
+    partial = path.with_suffix(".partial.onnx")
+    body.export(str(partial), format="onnx", verbose=False)
+    model = onnx.load(partial)
+    halve(model.graph)
+    onnx.checker.check_model(model)
+    onnx.save(model, partial)
+    partial.replace(path)
+
+
+def halve(graph) -> None:
+    """Store every float constant of at least `HALF_FROM` values as float16, with a Cast to what the graph expects."""
+    from onnx import TensorProto, helper, numpy_helper
+
+    casts = []
+    for constant in graph.initializer:
+        values = numpy_helper.to_array(constant)
+        if values.dtype == np.float32 and values.size >= HALF_FROM:
+            name = constant.name
+            constant.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}/half"))
+            casts.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
+    nodes = [*casts, *graph.node]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
+    """Give `body` (a fresh CNN of `core.networks`) the weights of the file that `export` made of its like.
+
+    The exporter folds every batch normalisation into its convolution; what it divided by is measured again on `inputs`
+    (a batch of real examples), so that the network answers as before and trains on like any other. Raises
+    `DatasetError` when the file is of another architecture.
+    """
+    from keras import Model, layers, ops
+
+    from core.networks import AttentiveStatistics, BatchNorm
+
+    constants = _constants(path)
+
+    def take(operation: str, shape) -> tuple[np.ndarray, ...]:
+        for index, (used_by, values) in enumerate(constants):
+            if used_by == operation and values[0].shape == tuple(shape):
+                return constants.pop(index)[1]
+        raise DatasetError(f"{path} has no {operation} of shape {tuple(shape)}: it is of another architecture")
+
+    biases: dict[str, np.ndarray] = {}
+    norms = []
+    for layer in body.layers:
+        if isinstance(layer, layers.Conv2D):
+            kernel, biases[layer.name] = take("Conv", layer.kernel.shape)
+            layer.kernel.assign(kernel)
+        elif isinstance(layer, layers.Dense):
+            layer.kernel.assign(take("MatMul", layer.kernel.shape)[0])
+        elif isinstance(layer, AttentiveStatistics):
+            for inner in (layer.inner, layer.outer):
+                inner.kernel.assign(take("MatMul", inner.kernel.shape)[0])
+                inner.bias.assign(take("Add", inner.bias.shape)[0])
+        elif isinstance(layer, BatchNorm):
+            width = layer.gamma.shape
+            bias = biases.get(layer.input._keras_history.operation.name)
+            layer.gamma.assign(take("Mul", width)[0] if bias is None else np.ones(width))
+            layer.beta.assign(take("Add", width)[0] if bias is None else bias)
+            layer.moving_mean.assign(np.zeros(width))
+            layer.moving_variance.assign(np.full(width, 1.0 - layer.epsilon))
+            norms.append(layer)
+    seen = Model(body.input, [layer.input for layer in norms]).predict_on_batch(inputs)
+    for layer, values in zip(norms, seen, strict=True):
+        values = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+        mean, variance = values.mean(axis=0), values.var(axis=0)
+        scale = ops.convert_to_numpy(layer.gamma)
+        layer.beta.assign(ops.convert_to_numpy(layer.beta) + mean * scale)
+        layer.gamma.assign(scale * np.sqrt(variance + layer.epsilon))
+        layer.moving_mean.assign(mean)
+        layer.moving_variance.assign(variance)
+
+
+def _constants(path: Path) -> list[tuple[str, tuple[np.ndarray, ...]]]:
+    """The constants of each operation of an ONNX file in the order of their use, float32; kernels of convolutions as
+    Keras has them, (height, width, in, out)."""
+    import onnx
+    from onnx import numpy_helper
+
+    graph = onnx.load(path).graph
+    arrays = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
+    for node in graph.node:
+        if node.op_type == "Cast" and node.input[0] in arrays:
+            arrays[node.output[0]] = arrays.pop(node.input[0])
+    found = []
+    for node in graph.node:
+        own = tuple(
+            (values.transpose(2, 3, 1, 0) if values.ndim == 4 else values).astype(np.float32)
+            for values in (arrays[name] for name in node.input if name in arrays)
+            if values.dtype in (np.float16, np.float32)
+        )
+        if own:
+            found.append((node.op_type, own))
+    return found
