@@ -5,6 +5,8 @@ centroid, bandwidth, roll-off, zero-crossing rate, 20 MFCC; means over time; def
 with what survives another microphone: deviations, deltas, contrast, flatness, flux, pitch, and the covariance of
 the cepstrum over time. An equaliser adds a constant to a cepstrum, so deviations and covariances do not move
 (second-order measures: Bimbot, Magrin-Chagnolleau & Mathan 1995, Speech Communication 17).
+
+The last and largest family says how the voice makes each kind of sound: see `core.acoustic_classes`.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from functools import cache
 
 import numpy as np
 
+from core.acoustic_classes import CLASSES, class_statistics
 from core.activity import PITCH_RANGE_HZ
 from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES
 from core.spectrogram import mel_filters, power_frames
@@ -65,6 +68,8 @@ COLUMNS: tuple[str, ...] = (
     "pitch_step",
     "voiced_share",
     "voicing_mean",
+    *(f"class_{index + 1}_share" for index in range(CLASSES)),
+    *(f"class_{index + 1}_mfcc_{number + 2}" for index in range(CLASSES) for number in range(MFCC - 1)),
 )
 
 
@@ -77,8 +82,7 @@ def feature_row(samples: np.ndarray) -> np.ndarray:
         raise ValueError(f"expected {SEGMENT_SAMPLES} samples, got {len(samples)}; see core.segments.prepare")
     power = power_frames(samples, length=N_FFT, n_fft=N_FFT, hop=HOP)  # (T, F)
     tracks = _tracks(samples, power)
-    levels = tracks["rms_db"]
-    active = levels > np.percentile(levels, 95) - ACTIVE_DB
+    active = _active(tracks)
     pitch, voicing = pitch_track(power)
     cepstrum = tracks["mfcc"]  # (T, MFCC)
     delta = np.gradient(cepstrum, axis=0) if len(cepstrum) > 1 else np.zeros_like(cepstrum)
@@ -103,9 +107,21 @@ def feature_row(samples: np.ndarray) -> np.ndarray:
             (centred.T @ centred / len(centred))[_PAIRS],
             np.cov(delta[active].T, bias=True)[_PAIRS],
             _pitch_statistics(pitch, voicing, voiced),
+            class_statistics(centred[:, 1:]),
         ]
     )
     return np.nan_to_num(row).astype(np.float32)
+
+
+def _active(tracks: dict[str, np.ndarray]) -> np.ndarray:
+    """Which frames count: within `ACTIVE_DB` of the loud ones; bool (T,)."""
+    return tracks["rms_db"] > np.percentile(tracks["rms_db"], 95) - ACTIVE_DB
+
+
+def active_cepstra(samples: np.ndarray) -> np.ndarray:
+    """The cepstra (T, MFCC) of the frames that count in a prepared segment."""
+    tracks = _tracks(samples, power_frames(samples, length=N_FFT, n_fft=N_FFT, hop=HOP))
+    return tracks["mfcc"][_active(tracks)]
 
 
 def _classic(tracks: dict[str, np.ndarray]) -> np.ndarray:

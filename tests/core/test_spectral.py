@@ -105,7 +105,7 @@ def test_statistics_are_of_the_loud_frames(prepared):
 
 
 def test_columns():
-    assert len(set(COLUMNS)) == len(COLUMNS) == 560
+    assert len(set(COLUMNS)) == len(COLUMNS) == 1840
     assert all(name.isidentifier() for name in COLUMNS)
     assert COLUMNS[PITCH] == ("pitch_median", "pitch_p10", "pitch_p90", "pitch_step", "voiced_share", "voicing_mean")
 
