@@ -10,6 +10,7 @@ Not imported by the app.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -39,28 +40,48 @@ class Trials:
     truth: np.ndarray
 
 
-def simulate(voices: list[Voice], cohort: Embeddings, *, draws: int = 100, people: int = 5, seed: int = 0) -> Trials:
-    """Score tests against `draws` sets of `people` enrolled; the corpora with at least two voices more than `people`,
-    and all voices together, take turns."""
+@dataclass(frozen=True, eq=False)
+class Draw:
+    """Some people enrolled and who is heard then: `people`, their enrolment embeddings; `tests` with their `truth`
+    (n,), a place in `people` or -1 for a stranger."""
+
+    people: tuple[Embeddings, ...]
+    tests: Embeddings
+    truth: np.ndarray
+
+
+def draws(voices: list[Voice], *, count: int = 100, people: int = 5, seed: int = 0) -> Iterator[Draw]:
+    """`count` sets of `people`, enrolled in one room, heard in that and in another; the corpora with at least two
+    voices more than `people`, and all voices together, take turns."""
     chance = np.random.default_rng(seed)
     corpora = sorted({voice.corpus for voice in voices})
     groups = [[v for v in voices if v.corpus == corpus] for corpus in corpora]
     groups = [group for group in groups if len(group) >= people + 2] if len(corpora) > 1 else []
     groups.append(voices)
     rooms = len(voices[0].enrol)
-    scores: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
-    truths = []
-    for draw in range(draws):
-        group = groups[draw % len(groups)]
+    for number in range(count):
+        group = groups[number % len(groups)]
         drawn = chance.choice(len(group), people, replace=False)
         here, there = chance.integers(rooms, size=2)
         place = {index: column for column, index in enumerate(drawn)}
-        svms = {m: fit_svms([group[index].enrol[here].of(m) for index in drawn], cohort.of(m)) for m in MODELS}
-        for room in (here, there):
-            for model in MODELS:
-                tests = np.concatenate([voice.test[room].of(model) for voice in group])
-                scores[model].append(svms[model].scores(tests))
-            truths += [np.full(len(v.test[room]), place.get(i, -1)) for i, v in enumerate(group)]
+        heard = [voice.test[room] for room in (here, there) for voice in group]
+        owners = [place.get(index, -1) for _ in range(2) for index in range(len(group))]
+        yield Draw(
+            tuple(group[index].enrol[here] for index in drawn),
+            Embeddings(*(np.concatenate([one.of(model) for one in heard]) for model in MODELS)),
+            np.concatenate([np.full(len(one), owner) for one, owner in zip(heard, owners, strict=True)]),
+        )
+
+
+def simulate(voices: list[Voice], cohort: Embeddings, *, count: int = 100, people: int = 5, seed: int = 0) -> Trials:
+    """The scores of `draws`."""
+    scores: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
+    truths = []
+    for draw in draws(voices, count=count, people=people, seed=seed):
+        for model in MODELS:
+            svms = fit_svms([person.of(model) for person in draw.people], cohort.of(model))
+            scores[model].append(svms.scores(draw.tests.of(model)))
+        truths.append(draw.truth)
     return Trials({model: np.concatenate(parts) for model, parts in scores.items()}, np.concatenate(truths))
 
 

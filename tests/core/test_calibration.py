@@ -46,7 +46,7 @@ def people(chance: np.random.Generator, count: int, *, cnn_noise: float = 0.5, a
 def trials() -> Trials:
     chance = np.random.default_rng(5)
     cohort = Embeddings(*(unit(chance.standard_normal((150, SIZE))) for _ in MODELS))
-    return simulate(people(chance, 14), cohort, draws=12, people=5, seed=1)
+    return simulate(people(chance, 14), cohort, count=12, people=5, seed=1)
 
 
 def test_a_simulation_tests_everybody_in_every_draw(trials):
@@ -61,7 +61,7 @@ def test_a_simulation_is_the_same_again():
     def made() -> Trials:
         chance = np.random.default_rng(5)
         cohort = Embeddings(*(unit(chance.standard_normal((30, SIZE))) for _ in MODELS))
-        return simulate(people(chance, 6), cohort, draws=2, people=3, seed=4)
+        return simulate(people(chance, 6), cohort, count=2, people=3, seed=4)
 
     one, two = made(), made()
     np.testing.assert_array_equal(one.truth, two.truth)
@@ -74,7 +74,7 @@ def test_strangers_come_from_the_corpus_of_the_people_enrolled():
     cohort = Embeddings(*(unit(chance.standard_normal((30, SIZE))) for _ in MODELS))
     voices = people(chance, 10)
     mixed = [replace(voice, corpus="large" if index < 7 else "small") for index, voice in enumerate(voices)]
-    made = simulate(mixed, cohort, draws=2, people=5)
+    made = simulate(mixed, cohort, count=2, people=5)
     assert len(made.truth) == 2 * (7 + 10) * 4
 
 
@@ -106,7 +106,7 @@ def test_calibrated_chances_mean_what_they_say(trials):
     made = calibrate(trials)
     chance = np.random.default_rng(99)
     cohort = Embeddings(*(unit(chance.standard_normal((150, SIZE))) for _ in MODELS))
-    fresh = simulate(people(chance, 10), cohort, draws=12, people=5, seed=2)  # half are strangers
+    fresh = simulate(people(chance, 10), cohort, count=12, people=5, seed=2)  # half are strangers
     chances = probabilities(made.log_odds(fresh.scores)["both"])
     truth = np.where(fresh.truth < 0, 5, fresh.truth)
     assert expected_calibration_error(chances.max(axis=1), chances.argmax(axis=1) == truth) < 0.08
