@@ -10,18 +10,21 @@ Models: cnn, ann, both (the product's SVM heads with cohort), and cnn_cosine, an
 embedding: what the networks alone are worth). `--embedder resemblyzer` adds that network, by cosine.
 JSON: {"cnn": {"clean": {"accuracy": ..., "worst": ..., "ci95": [.., ..], "eer": ..., "open_set_eer": ...,
 "speakers": ..., "tests": ..., ...}}}, fractions from 0 to 1, null where there was nothing to measure. Tests of another
-length than 5 s are cells named like "clean@2s". Exit code 0 with a result, 2 for a folder that cannot be used.
+length than 5 s are cells named like "clean@2s". Where the genders are known (DIR.csv with the columns speaker and
+gender, or `--genders`) everything is measured within each gender too, the harder task: cells "clean/F", "clean/M".
+Exit code 0 with a result, 2 for a folder that cannot be used.
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -37,39 +40,20 @@ from core.errors import DatasetError, SpeakerError
 from core.evaluation import Cell, FittedHeads, draw, mean_embedding, measure_cosine
 from core.heads import Calibration
 from core.protocol import EnrolmentClips, Subject
+from core.rival import Resemblyzer
 
 NOISE = Path(__file__).resolve().parents[2] / "shared" / "speech" / "noise"
-RIVAL_HINT = (
-    "Resemblyzer is not installed here: make an environment of its own and in it "
-    'pip install torch==2.13.0 "setuptools<81" resemblyzer av numpy onnxruntime pillow platformdirs scikit-learn scipy '
-    "soundfile soxr"
-)
 NOISE_HELP = "for noise10 (default ../shared/speech/noise, else pink noise); training may have heard it too"
 
 Results = dict[str, dict[str, dict]]
 
 
-class Resemblyzer:
-    """Resemblyzer's VoiceEncoder (Wan et al. 2018, 256-d) on prepared segments, through its own preprocessing."""
+@dataclass(frozen=True, eq=False)
+class Group:
+    """Speakers who are told from each other: `members`, int (n,), with the heads of all draws among them."""
 
-    def __init__(self):
-        import warnings
-
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # it uses names that SciPy and setuptools are about to drop
-            try:
-                from resemblyzer import VoiceEncoder, preprocess_wav
-            except ImportError as error:
-                raise DatasetError(f"{RIVAL_HINT} ({error})") from error
-            self._preprocess, self._encoder = preprocess_wav, VoiceEncoder("cpu", verbose=False)
-
-    def embed(self, samples: Sequence[np.ndarray]) -> np.ndarray:
-        """(n, 256), rows of length 1."""
-        rows = []
-        for one in samples:
-            speech = self._preprocess(np.clip(one, -1.0, 1.0))
-            rows.append(self._encoder.embed_utterance(speech if len(speech) else one))
-        return np.array(rows, np.float32).reshape(-1, 256)
+    members: np.ndarray
+    heads: FittedHeads
 
 
 class Contest:
@@ -80,6 +64,7 @@ class Contest:
         self.rival = Resemblyzer() if rival else None
         self.people: list[Embeddings] = []
         self.means: dict[str, list[np.ndarray]] = {}
+        self.groups: dict[str, Group] = {}
 
     def enrol(self, clips: EnrolmentClips) -> None:
         """One more speaker: segments and windows for the heads, the mean of the segments for cosine."""
@@ -90,15 +75,16 @@ class Contest:
         for model, values in rows.items():
             self.means.setdefault(model, []).append(mean_embedding(values))
 
-    def fit(self, draws: np.ndarray) -> None:
-        """The heads of all draws: the one part that takes long."""
-        self.heads = FittedHeads.fit(
-            self.people,
+    def fit(self, name: str, members: np.ndarray, draws: np.ndarray) -> None:
+        """The heads of all draws among some speakers (places in `members`): the one part that takes long."""
+        heads = FittedHeads.fit(
+            [self.people[index] for index in members],
             draws,
             self.embedder.cohort,
             Calibration(**self.embedder.calibration),
-            progress=lambda done, total: say(f"heads fitted: {done} of {total}", last=done == total),
+            progress=lambda done, total: say(f"heads fitted{name}: {done} of {total}", last=done == total),
         )
+        self.groups[name] = Group(members, heads)
 
     def embed(self, samples: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
         """Prepared tests -> (n, D) by network."""
@@ -106,12 +92,15 @@ class Contest:
         rows = {model: made.of(model) for model in MODELS}
         return rows | ({"resemblyzer": self.rival.embed(samples)} if self.rival else {})
 
-    def cells(self, rows: dict[str, np.ndarray], owner: np.ndarray) -> dict[str, Cell]:
-        """Cells by model of tests embedded; `owner`: int (tests,), index of the speaker."""
-        cells = self.heads.measure(Embeddings(*(rows[model] for model in MODELS)), owner)
+    def cells(self, group: Group, rows: dict[str, np.ndarray], owner: np.ndarray) -> dict[str, Cell]:
+        """Cells by model of the tests of a group's members; `owner`: int (tests,), index of the speaker."""
+        mine = np.isin(owner, group.members)
+        place = np.searchsorted(group.members, owner[mine])
+        cells = group.heads.measure(Embeddings(*(rows[model][mine] for model in MODELS)), place)
         for network, values in rows.items():
             name = f"{network}_cosine" if network in MODELS else network
-            cells[name] = measure_cosine(np.stack(self.means[network]), values, owner, self.heads.draws)
+            means = np.stack([self.means[network][index] for index in group.members])
+            cells[name] = measure_cosine(means, values[mine], place, group.heads.draws)
         return cells
 
 
@@ -144,7 +133,14 @@ def evaluate(args: argparse.Namespace) -> Results:
         say("nobody is left over as a stranger: no open-set figures")
     if "noise10" in args.channel:
         say(f"noise10: {len(noise)} recordings of {args.noise}" if noise else "noise10: pink noise (give --noise DIR)")
-    contest.fit(draw(len(subjects), people=args.speakers, count=args.draws, seed=args.seed))
+    genders = read_genders(args.genders or args.folder.resolve().with_suffix(".csv"))
+    groups = {"": np.arange(len(subjects))}
+    for gender in sorted(set(genders.values())):
+        groups[f"/{gender}"] = np.array([i for i, one in enumerate(subjects) if genders.get(one.name) == gender], int)
+    for name, members in groups.items():
+        if not name or len(members) > args.speakers:
+            draws = draw(len(members), people=args.speakers, count=args.draws, seed=args.seed)
+            contest.fit(name, members, draws)
     results: Results = {}
     for channel in args.channel:
         began = time.monotonic()
@@ -177,15 +173,16 @@ def heard(
         owner += [index] * len(pieces)
         silent += refused
         say(f"{channel}: heard {index + 1} of {len(subjects)}", last=False)
-    extra = {"people": contest.heads.draws.shape[1], "draws": len(contest.heads.draws), "not_enough_speech": silent}
-    if channel == "noise10":
-        extra["noise"] = f"{len(noise)} recordings" if noise else "pink"
+    noises = {"noise": f"{len(noise)} recordings" if noise else "pink"} if channel == "noise10" else {}
     for seconds, parts in rows.items():
         key = channel if seconds == SEGMENT_SECONDS else f"{channel}@{seconds:g}s"
         joined = {network: np.concatenate([part[network] for part in parts]) for network in parts[0]}
-        for model, cell in contest.cells(joined, np.array(owner, dtype=np.int64)).items():
-            identity = model if model == "resemblyzer" else contest.embedder.model_id
-            yield key, model, written(cell) | extra | {"seconds": seconds, "model": identity}
+        for name, group in contest.groups.items():
+            draws, people = group.heads.draws.shape
+            extra = {"people": people, "draws": draws, "not_enough_speech": silent, "seconds": seconds, **noises}
+            for model, cell in contest.cells(group, joined, np.array(owner, dtype=np.int64)).items():
+                identity = model if model == "resemblyzer" else contest.embedder.model_id
+                yield key + name, model, written(cell) | extra | {"model": identity}
 
 
 def written(cell: Cell) -> dict:
@@ -197,6 +194,17 @@ def written(cell: Cell) -> dict:
         return None if isinstance(value, float) and math.isnan(value) else value
 
     return {name: plain(value) for name, value in asdict(cell).items() if value is not None}
+
+
+def read_genders(path: Path) -> dict[str, str]:
+    """Gender by speaker from a CSV with the columns speaker and gender; empty without the file or where unknown."""
+    if not path.is_file():
+        return {}
+    with path.open(newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    if rows and not {"speaker", "gender"} <= set(rows[0]):
+        raise DatasetError(f"{path} needs the columns speaker and gender, it has {', '.join(rows[0])}")
+    return {row["speaker"]: row["gender"] for row in rows if row["gender"]}
 
 
 def noise_files(folder: Path | None) -> list[Path]:
@@ -274,6 +282,9 @@ def arguments() -> argparse.ArgumentParser:
         "--tests", type=int, default=protocol.TEST_LIMIT, help="of a speaker at most, 0 = all (default 30)"
     )
     parser.add_argument("--noise", type=Path, default=NOISE if NOISE.is_dir() else None, metavar="DIR", help=NOISE_HELP)
+    parser.add_argument(
+        "--genders", type=Path, metavar="CSV", help="columns speaker and gender (default: DIR.csv where it exists)"
+    )
     parser.add_argument("--embedder", choices=["resemblyzer"], help="measure another network in the same run")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results")
