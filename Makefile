@@ -2,7 +2,7 @@
 # PYTHON=python3.12 chooses another interpreter, DIR=... what evaluate and train work on, ARGS=... passes options on.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format evaluate benchmark train samples lock clean
+.PHONY: help demo test lint format evaluate card benchmark train samples lock clean
 
 VENV ?= .venv
 ifeq ($(OS),Windows_NT)
@@ -39,6 +39,14 @@ format: $(ALL)  ## let ruff repair what it can
 evaluate: DIR ?= ../shared/speech/dev
 evaluate: $(ALL)  ## accuracy and error rates on DIR (one folder per speaker)
 	$(PY) scripts/evaluate.py $(DIR) $(ARGS)
+
+card: DIR ?= ../shared/speech/dev
+card: $(ALL)  ## measure everything on DIR again and write the model card
+	$(PY) scripts/evaluate.py $(DIR) --channel all --json pretrained/evaluation.json $(ARGS)
+	$(PY) scripts/evaluate.py $(DIR) --channel clean --seconds 1,2,3,5 --json pretrained/evaluation_lengths.json
+	$(PY) scripts/evaluate.py $(DIR) --channel clean,mic --speakers 10 --json pretrained/evaluation_10.json
+	$(PY) scripts/evaluate.py $(DIR) --channel clean,mic --speakers 20 --json pretrained/evaluation_20.json
+	$(PY) scripts/model_card.py
 
 benchmark: $(ALL)  ## time of every stage on this machine
 	$(PY) scripts/benchmark.py $(ARGS)

@@ -17,6 +17,7 @@ import numpy as np
 
 from core.embedder import MODELS, Embeddings
 from core.heads import Calibration, fit_svms, probabilities, rivalry
+from core.nearness import measure_nearness
 
 NEUTRAL = Calibration(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.0)
 STRANGER_SHARE = 0.5  # of the tests' weight
@@ -34,9 +35,10 @@ class Voice:
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Scores by model, (n, people), of tests whose answer is column `truth` (n,), or -1 for a stranger."""
+    """Scores and leads by model, (n, people), of tests whose answer is column `truth` (n,), or -1 for a stranger."""
 
     scores: dict[str, np.ndarray]
+    leads: dict[str, np.ndarray]
     truth: np.ndarray
 
 
@@ -74,21 +76,26 @@ def draws(voices: list[Voice], *, count: int = 100, people: int = 5, seed: int =
 
 
 def simulate(voices: list[Voice], cohort: Embeddings, *, count: int = 100, people: int = 5, seed: int = 0) -> Trials:
-    """The scores of `draws`."""
+    """What the heads say to `draws`."""
     scores: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
+    leads: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
     truths = []
     for draw in draws(voices, count=count, people=people, seed=seed):
         for model in MODELS:
-            svms = fit_svms([person.of(model) for person in draw.people], cohort.of(model))
-            scores[model].append(svms.scores(draw.tests.of(model)))
+            enrolled, tests = [person.of(model) for person in draw.people], draw.tests.of(model)
+            scores[model].append(fit_svms(enrolled, cohort.of(model)).scores(tests))
+            leads[model].append(measure_nearness(enrolled, cohort.of(model)).lead(tests))
         truths.append(draw.truth)
-    return Trials({model: np.concatenate(parts) for model, parts in scores.items()}, np.concatenate(truths))
+    joined = [{model: np.concatenate(parts) for model, parts in one.items()} for one in (scores, leads)]
+    return Trials(*joined, np.concatenate(truths))
 
 
 def calibrate(trials: Trials) -> Calibration:
     """The calibration with the least weighted cross-entropy on `trials`."""
-    cnn, ann = (_line(trials.scores[model], trials.truth) for model in MODELS)
-    alone = Calibration(*cnn, *ann, 1.0, 1.0, 0.0).log_odds(trials.scores)
+    (*cnn, cnn_lead), (*ann, ann_lead) = (
+        _line(trials.scores[model], trials.leads[model], trials.truth) for model in MODELS
+    )
+    alone = Calibration(*cnn, *ann, 1.0, 1.0, 0.0, cnn_lead, ann_lead).log_odds(trials.scores, trials.leads)
 
     def loss(values: np.ndarray) -> float:
         weights = np.abs(values[:2])  # a model never speaks against itself
@@ -96,17 +103,18 @@ def calibrate(trials: Trials) -> Calibration:
         return cross_entropy(fused, trials.truth) + RIDGE * values @ values
 
     cnn_weight, ann_weight, offset = _least(loss, [0.7, 0.3, 0.0])
-    return Calibration(*cnn, *ann, abs(cnn_weight), abs(ann_weight), offset)
+    return Calibration(*cnn, *ann, abs(cnn_weight), abs(ann_weight), offset, cnn_lead, ann_lead)
 
 
-def _line(scores: np.ndarray, truth: np.ndarray) -> list[float]:
-    """Slope, weight of the rivals, offset."""
-    others = rivalry(scores)
+def _line(scores: np.ndarray, leads: np.ndarray, truth: np.ndarray) -> list[float]:
+    """Slope, weight of the rivals, offset, weight of the lead (in units of the SVM's score)."""
 
     def loss(values: np.ndarray) -> float:
-        return cross_entropy(values[0] * scores - values[1] * others + values[2], truth) + RIDGE * values @ values
+        slope, rivals, offset, lead = values
+        both = scores + lead * leads
+        return cross_entropy(slope * both - rivals * rivalry(both) + offset, truth) + RIDGE * values @ values
 
-    return _least(loss, [3.0, 0.0, 0.0])
+    return _least(loss, [3.0, 0.0, 0.0, 0.0])
 
 
 def _least(loss, start: list[float]) -> list[float]:

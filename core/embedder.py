@@ -31,6 +31,8 @@ CALIBRATION = (  # the fields of `core.heads.Calibration`, which imports this mo
     "cnn_weight",
     "ann_weight",
     "both_offset",
+    "cnn_lead",
+    "ann_lead",
 )
 BATCH = 16  # segments in one forward pass: beyond this a CPU gains nothing and memory grows
 

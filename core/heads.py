@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.embedder import MODELS, Embeddings
+from core.nearness import measure_nearness
 
 UNKNOWN = "Unknown"
 NOT_ENOUGH_SPEECH = "not enough speech"
@@ -52,7 +53,8 @@ SILENT = Decision(NOT_ENOUGH_SPEECH, 1.0)
 @dataclass(frozen=True)
 class Calibration:
     """Log-odds of a person against Unknown = `slope` * score - `rivals` * (1 + mean score of the others enrolled)
-    + `offset`, for each model; `cnn_weight`, `ann_weight` and `both_offset` make the fusion of the log-odds.
+    + `offset`, for each model; `cnn_weight`, `ann_weight` and `both_offset` make the fusion of the log-odds. The score
+    is the SVM's and `lead` times the lead over the cohort (`core.nearness`).
 
     A stranger in the room where people enrolled comes a little close to all of them, a person enrolled to one only: the
     scores of the others tell the two apart where the score alone cannot.
@@ -67,9 +69,16 @@ class Calibration:
     cnn_weight: float
     ann_weight: float
     both_offset: float
+    cnn_lead: float = 0.0
+    ann_lead: float = 0.0
 
-    def log_odds(self, scores: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        """SVM scores (n, people) by model -> log-odds against Unknown (n, people) for 'cnn', 'ann' and 'both'."""
+    def log_odds(
+        self, scores: dict[str, np.ndarray], leads: dict[str, np.ndarray] | None = None
+    ) -> dict[str, np.ndarray]:
+        """SVM scores and leads (n, people) by model -> log-odds against Unknown for 'cnn', 'ann' and 'both'."""
+        if leads:
+            weights = {"cnn": self.cnn_lead, "ann": self.ann_lead}
+            scores = {model: scores[model] + weights[model] * leads[model] for model in weights}
         cnn = self.cnn_slope * scores["cnn"] - self.cnn_rivals * rivalry(scores["cnn"]) + self.cnn_offset
         ann = self.ann_slope * scores["ann"] - self.ann_rivals * rivalry(scores["ann"]) + self.ann_offset
         return {"cnn": cnn, "ann": ann, "both": self.cnn_weight * cnn + self.ann_weight * ann + self.both_offset}
@@ -132,10 +141,14 @@ class Heads:
         self.names = tuple(names)
         self.calibration = calibration
         self.machines = {model: fit_svms([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
+        self.near = {model: measure_nearness([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
 
     def log_odds(self, embeddings: Embeddings) -> dict[str, np.ndarray]:
         """By answer ('cnn', 'ann', 'both'): log-odds against Unknown, (n, people)."""
-        return self.calibration.log_odds({m: self.machines[m].scores(embeddings.of(m)) for m in MODELS})
+        return self.calibration.log_odds(
+            {model: self.machines[model].scores(embeddings.of(model)) for model in MODELS},
+            {model: self.near[model].lead(embeddings.of(model)) for model in MODELS},
+        )
 
     def decide(self, embeddings: Embeddings) -> list[dict[str, Decision]]:
         """For each segment the decisions by answer: {'cnn': ..., 'ann': ..., 'both': ...}."""

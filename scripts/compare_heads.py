@@ -11,6 +11,7 @@ people; the interval is a bootstrap over draws.
 from __future__ import annotations
 
 import argparse
+import json
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -112,6 +113,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("voices", type=Path, help="made by export_model.py --voices")
     parser.add_argument("--pretrained", type=Path, default=PRETRAINED, metavar="DIR", help="its cohort is used")
     parser.add_argument("--draws", type=int, default=60)
+    parser.add_argument("--json", type=Path, metavar="OUT", help="write the table, for the model card")
     parser.add_argument("--seed", type=int, default=1, help="other draws than the calibration's (default 1)")
     return parser
 
@@ -121,7 +123,7 @@ def main(argv: list[str] | None = None) -> int:
     voices, cohort = load_voices(args.voices), Embedder(args.pretrained).cohort
     drawn = list(draws(voices, count=args.draws, seed=args.seed))
     chance = np.random.default_rng(0)
-    print(f"| model | head | accuracy of 5 | verification EER | open-set EER |\n| {'--- | ' * 5}".rstrip())
+    made: dict[str, dict[str, list]] = {model: {} for model in MODELS}
     for model in MODELS:
         heads: dict[str, Scorer] = {
             "cosine to the mean": cosine,
@@ -138,11 +140,11 @@ def main(argv: list[str] | None = None) -> int:
             values = measured(score, drawn, model, cohort.of(model))
             again = values[chance.integers(len(values), size=(1000, len(values)))].mean(axis=1)
             low, high = np.percentile(again, [2.5, 97.5], axis=0)
-            cells = " | ".join(
-                f"{100 * value:.1f} % ({100 * a:.1f}-{100 * b:.1f})"
-                for value, a, b in zip(values.mean(axis=0), low, high, strict=True)
-            )
-            print(f"| {model.upper()} | {name} | {cells} |", flush=True)
+            made[model][name] = [[float(v) for v in cell] for cell in zip(values.mean(axis=0), low, high, strict=True)]
+            cells = "  ".join(f"{100 * value:5.1f} ({100 * a:.1f}-{100 * b:.1f})" for value, a, b in made[model][name])
+            print(f"{model.upper()}  {name:55}  {cells}", flush=True)
+    if args.json:
+        args.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -152,7 +152,7 @@ def main(argv: list[str] | None = None) -> int:
     trials = simulate(voices, cohort, seed=args.seed)
     calibration = calibrate(trials)
     report = {"tests": len(trials.truth)}
-    for answer, log_odds in calibration.log_odds(trials.scores).items():
+    for answer, log_odds in calibration.log_odds(trials.scores, trials.leads).items():
         chances = probabilities(log_odds)
         truth = np.where(trials.truth < 0, chances.shape[1] - 1, trials.truth)
         correct = chances.argmax(axis=1) == truth

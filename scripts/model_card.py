@@ -1,12 +1,15 @@
-r"""Write pretrained/MODEL_CARD.md, and the table in README.md, from model.json and the result of scripts/evaluate.py.
+"""Write pretrained/MODEL_CARD.md, and the table in README.md, from model.json and what other scripts measured.
 
-python scripts/evaluate.py ../shared/speech/dev --channel clean,mic --json pretrained/evaluation.json
-python scripts/model_card.py
+    make card      # evaluates everything again (DIR=... the test voices), then this
+
+Reads pretrained/evaluation.json (all channels), and where they exist evaluation_lengths.json, evaluation_10.json and
+evaluation_20.json (shorter tests, more people), heads.json (compare_heads.py), data.json (`--data train.csv`).
 """
 
 from __future__ import annotations
 
 import argparse
+import csv
 import json
 import sys
 from pathlib import Path
@@ -27,17 +30,21 @@ NAMES = {
 }
 BEGIN, END = "<!-- numbers: scripts/model_card.py -->", "<!-- end of numbers -->"
 
-DATA = """\
-| corpus | what | licence |
-| --- | --- | --- |
-| LibriSpeech train-clean (excerpts; LibriVox readers; V. Panayotov et al.) | read English | CC BY 4.0 |
-| Mozilla Common Voice (excerpts, about 60 languages; anonymous classes) | sentences, own microphones | CC0 |
-| speechocean762 (J. Zhang et al.) | non-native English, half children | Apache-2.0 / free |
-| Google Speech Commands (P. Warden) | single words, joined per speaker | CC BY 4.0 |
-| Arabic Speech Commands (A. Ghandoura et al.) | single words, joined per speaker | CC BY 4.0 |
-| Coswara (IISc Bangalore) | counting, India, own phones | CC BY 4.0 |
-| ESC-10 (K. J. Piczak), backgrounds of both Speech Commands | noise: augmentation, cohort | CC BY 3.0 / 4.0 |
-"""
+CORPORA = {  # what it is, licence
+    "librispeech": (
+        "LibriSpeech train-clean excerpts (LibriVox; V. Panayotov et al.): read English",
+        "CC BY 4.0",
+    ),
+    "commonvoice": ("Mozilla Common Voice excerpts: sentences, own microphones; anonymous classes", "CC0"),
+    "speechocean762": ("speechocean762 (J. Zhang et al.): non-native English, half children", "Apache-2.0 / free"),
+    "speech_commands": ("Google Speech Commands (P. Warden): single words, joined per speaker", "CC BY 4.0"),
+    "arabic_speech_commands": ("Arabic Speech Commands (A. Ghandoura et al.): words, joined per speaker", "CC BY 4.0"),
+    "coswara": ("Coswara (IISc Bangalore): counting, own phones", "CC BY 4.0"),
+}
+NOISES = (
+    "Noise (augmentation, cohort): ESC-10 (K. J. Piczak; CC BY 3.0), both Speech Commands' backgrounds (CC BY 4.0)."
+)
+ROOMS = "Measured rooms: OpenAIR (Audiolab, University of York; CC BY 4.0)."
 
 LIMITS = """\
 - **Not an authentication tool.** Replayed and cloned voices pass.
@@ -51,31 +58,122 @@ def percent(value: float) -> str:
     return f"{100 * value:.1f} %"
 
 
-def table(results: dict, models: list[str]) -> str:
-    """One row per channel and model."""
+def table(results: dict, models: list[str], keys: list[str], *, first: str = "channel", people: str = "5") -> str:
+    """One row per cell name in `keys` and model."""
     lines = [
-        "| channel | model | accuracy of 5 (95 % interval) | worst draw | verification EER | open-set EER | "
+        f"| {first} | model | accuracy of {people} (95 % interval) | worst draw | verification EER | open-set EER | "
         "stranger named / person missed |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
-    for channel in results["cnn"]:
+    for key in keys:
         for model in models:
-            cell = results.get(model, {}).get(channel)
+            cell = results.get(model, {}).get(key)
             if cell:
                 low, high = cell["ci95"]
                 lines.append(
-                    f"| {channel} | {NAMES[model]} | {percent(cell['accuracy'])} ({100 * low:.1f}-{100 * high:.1f}) | "
+                    f"| {key} | {NAMES[model]} | {percent(cell['accuracy'])} ({100 * low:.1f}-{100 * high:.1f}) | "
                     f"{percent(cell['worst'])} | {percent(cell['eer'])} | {percent(cell['open_set_eer'])} | "
                     f"{_mistakes(cell)} |"
                 )
     return "\n".join(lines)
 
 
+def short_table(results: dict) -> str:
+    """README's: one row per channel, the fusion against Resemblyzer."""
+    lines = [
+        "| channel | accuracy of 5: CNN / ANN / both / Resemblyzer | verification EER: both / Resemblyzer | "
+        "open-set EER: both / Resemblyzer | stranger named / person missed |",
+        "| --- | --- | --- | --- | --- |",
+    ]
+    for channel in channels(results):
+        both, rival = results["both"][channel], results.get("resemblyzer", {}).get(channel)
+
+        def beside(name: str, ours: dict = both, theirs: dict | None = rival) -> str:
+            return f"{100 * ours[name]:.1f} / {100 * theirs[name]:.1f} %" if theirs else percent(ours[name])
+
+        accuracy = " / ".join(f"{100 * results[model][channel]['accuracy']:.1f}" for model in ("cnn", "ann"))
+        lines.append(
+            f"| {channel} | {accuracy} / {beside('accuracy')} | {beside('eer')} | {beside('open_set_eer')} | "
+            f"{_mistakes(both)} |"
+        )
+    return "\n".join(lines)
+
+
+def channels(results: dict) -> list[str]:
+    """The cells of all readers and 5 s tests."""
+    return [key for key in results["cnn"] if "/" not in key and "@" not in key]
+
+
 def _mistakes(cell: dict) -> str:
     """How often Unknown was missed, and said wrongly, at the calibration shipped."""
-    if "unknown_false_accept" not in cell:
+    if cell.get("unknown_false_accept") is None:
         return ""
     return f"{percent(cell['unknown_false_accept'])} / {percent(cell['unknown_false_reject'])}"
+
+
+def more(extra: dict[str, dict]) -> str:
+    """Sections for what was measured beside the channels."""
+    ours = ["cnn", "ann", "both"]
+    parts = []
+    if "lengths" in extra:
+        keys = sorted(extra["lengths"]["cnn"], key=lambda key: float(key.partition("@")[2].rstrip("s") or 5))
+        parts += ["### Shorter tests", table(extra["lengths"], ours, keys)]
+    for count in ("10", "20"):
+        if count in extra:
+            parts += [f"### {count} people enrolled", table(extra[count], ours, channels(extra[count]), people=count)]
+    if "heads" in extra:
+        parts += ["### Which head", HEADS, *heads_table(extra["heads"])]
+    return "\n\n".join(parts)
+
+
+HEADS = """\
+By `scripts/compare_heads.py` on held-out training-corpus voices in simulated rooms, one threshold for all people; the
+interval is a bootstrap over draws."""
+
+
+def heads_table(heads: dict) -> list[str]:
+    lines = ["| model | head | accuracy of 5 | verification EER | open-set EER |", "| --- | --- | --- | --- | --- |"]
+    for model, rows in heads.items():
+        for name, row in rows.items():
+            cells = " | ".join(f"{percent(value)} ({100 * low:.1f}-{100 * high:.1f})" for value, low, high in row)
+            lines.append(f"| {model.upper()} | {name} | {cells} |")
+    return ["\n".join(lines)]
+
+
+def data_table(data: dict) -> str:
+    """Voices, hours, genders and languages of each training corpus."""
+    lines = [
+        "| corpus | voices | hours | F / M / unknown | languages | licence |",
+        "| --- | --- | --- | --- | --- | --- |",
+    ]
+    for name, (what, licence) in CORPORA.items():
+        facts = data.get(name, {})
+        lines.append(
+            f"| {what} | {facts.get('voices', '')} | {facts.get('hours', '')} | "
+            f"{facts.get('F', '')} / {facts.get('M', '')} / {facts.get('unknown', '')} | "
+            f"{facts.get('languages', '')} | {licence} |"
+        )
+    return "\n".join(lines)
+
+
+def count_data(path: Path) -> dict:
+    """The facts of `data_table` from a table with the columns corpus, speaker, gender, language, seconds."""
+    facts: dict[str, dict] = {}
+    with path.open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            corpus = facts.setdefault(row["corpus"], {"genders": {}, "seconds": 0.0, "languages": set()})
+            corpus["genders"][row["speaker"]] = row["gender"] or "unknown"
+            corpus["seconds"] += float(row["seconds"])
+            corpus["languages"].add(row["language"])
+    return {
+        name: {
+            "voices": len(one["genders"]),
+            "hours": round(one["seconds"] / 3600, 1),
+            **{key: list(one["genders"].values()).count(key) for key in ("F", "M", "unknown")},
+            "languages": len(one["languages"] - {""}),
+        }
+        for name, one in facts.items()
+    }
 
 
 def recipe(facts: dict) -> str:
@@ -85,7 +183,7 @@ def recipe(facts: dict) -> str:
     return f"{recipe(facts['first'])}; and then: {line}" if "first" in facts else line
 
 
-def card(model: dict, results: dict) -> str:
+def card(model: dict, results: dict, extra: dict[str, dict]) -> str:
     """The model card as Markdown."""
     first = next(iter(results["cnn"].values()))
     report = model["calibration_report"]
@@ -114,7 +212,15 @@ Two things are not blind. The form of the calibration (simulated rooms, the riva
 version had been seen to name 76 % of strangers on `clean`; its numbers are fitted on training-corpus voices only. And
 the noises of `noise10` were among those mixed in while training.
 
-{table(results, list(NAMES))}
+{table(results, list(NAMES), channels(results))}
+
+### Within one gender
+
+Five of one gender enrolled, the others of it as strangers: the harder task.
+
+{table(results, ["cnn", "ann", "both", "resemblyzer"], [key for key in results["cnn"] if "/" in key])}
+
+{more(extra)}
 
 ## Calibration and Unknown
 
@@ -127,7 +233,9 @@ tests in another simulated room than the enrolment):
 
 ## Training data
 
-{DATA}
+{data_table(extra.get("data", {}))}
+
+{NOISES} {ROOMS}
 No speaker of the test corpus is among them. The audio is not part of this repository.
 
 ## Recipe
@@ -143,18 +251,25 @@ No speaker of the test corpus is among them. The audio is not part of this repos
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--evaluation", type=Path, default=PRETRAINED / "evaluation.json")
+    parser.add_argument("--data", type=Path, metavar="CSV", help="count the training voices of this table again")
     args = parser.parse_args(argv)
     try:
         results = json.loads(args.evaluation.read_text())
         model = json.loads((PRETRAINED / "model.json").read_text())
+        if args.data:
+            (PRETRAINED / "data.json").write_text(json.dumps(count_data(args.data), indent=1) + "\n")
     except OSError as error:
         raise DatasetError(f"{error.filename} cannot be read: run scripts/evaluate.py --json first") from error
-    (PRETRAINED / "MODEL_CARD.md").write_text(card(model, results), encoding="utf-8")
+    names = {"lengths": "evaluation_lengths", "10": "evaluation_10", "20": "evaluation_20"} | dict(
+        heads="heads", data="data"
+    )
+    found = {name: PRETRAINED / f"{file}.json" for name, file in names.items()}
+    extra = {name: json.loads(path.read_text()) for name, path in found.items() if path.is_file()}
+    (PRETRAINED / "MODEL_CARD.md").write_text(card(model, results, extra), encoding="utf-8")
     readme = ROOT / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)
     after = rest.split(END)[1]
-    shown = table(results, ["cnn", "ann", "both", "resemblyzer"])
-    readme.write_text(f"{before}{BEGIN}\n{shown}\n{END}{after}", encoding="utf-8")
+    readme.write_text(f"{before}{BEGIN}\n{short_table(results)}\n{END}{after}", encoding="utf-8")
     print(f"{PRETRAINED / 'MODEL_CARD.md'} and README.md are up to date with model {model['id']}")
     return 0
 

@@ -92,8 +92,8 @@ def make(task: Task, folder: Path, rooms: Path | None) -> int:
 
 
 def make_rows(task: Task, folder: Path, rooms: Path | None, copies: int) -> int:
-    """The feature rows of one speaker's training segments: of the sound as it is, and at every speed of `copies`
-    copies through simulated microphones, rooms and crowds. Whole or not at all; returns the number of rows."""
+    """The feature rows of one speaker's training segments: of the sound as it is, and of `copies` copies through
+    simulated microphones, rooms and crowds, half as many at another speed. Whole or not at all; returns how many."""
     from core.augment import WaveformAugmenter
     from core.spectral import COLUMNS, feature_row
 
@@ -106,7 +106,7 @@ def make_rows(task: Task, folder: Path, rooms: Path | None, copies: int) -> int:
     for speed in SPEEDS:
         for samples in clips(task, speed):
             heard = [samples] if speed == 1.0 else []
-            heard += [augmenter(samples, chance) for _ in range(copies)]
+            heard += [augmenter(samples, chance) for _ in range(copies if speed == 1.0 else (copies + 1) // 2)]
             rows += [feature_row(one) for one in heard]
             speeds += [speed] * len(heard)
     content = io.BytesIO()

@@ -78,6 +78,24 @@ def test_strangers_come_from_the_corpus_of_the_people_enrolled():
     assert len(made.truth) == 2 * (7 + 10) * 4
 
 
+def trials_of(scores: np.ndarray, truth: np.ndarray, leads: np.ndarray | None = None) -> Trials:
+    """The same scores from both models; without leads everybody is as near as the cohort."""
+    leads = np.zeros_like(scores) if leads is None else leads
+    return Trials({model: scores for model in MODELS}, {model: leads for model in MODELS}, truth)
+
+
+def test_the_lead_tells_a_stranger_in_the_room_from_a_person_enrolled():
+    """Equal scores of the SVM: where the cohort comes as near as the person, it is rather a stranger."""
+    chance = np.random.default_rng(8)
+    scores = np.column_stack([chance.normal(0.3, 0.2, 600), chance.normal(-1.0, 0.1, (600, 2))])
+    leads = np.column_stack([np.repeat([0.4, 0.0], 300) + chance.normal(0.0, 0.05, 600), np.zeros((600, 2))])
+    made = calibrate(trials_of(scores, np.repeat([0, -1], 300), leads))
+    assert made.cnn_lead > 0
+    odds = made.log_odds({model: scores for model in MODELS}, {model: leads for model in MODELS})
+    answer = probabilities(odds["cnn"]).argmax(axis=1)
+    assert (answer[:300] == 0).mean() > 0.95 and (answer[300:] == 3).mean() > 0.95
+
+
 def test_rivals_tell_a_stranger_in_the_room_from_a_person_enrolled():
     """Equal scores of the best person: where the others come close too, it is rather a stranger."""
     chance = np.random.default_rng(7)
@@ -85,7 +103,7 @@ def test_rivals_tell_a_stranger_in_the_room_from_a_person_enrolled():
     own[:, 0] = stranger[:, 0] = chance.normal(0.3, 0.2, 300)
     stranger[:, 1:] += 0.6
     scores = np.concatenate([own, stranger])
-    made = calibrate(Trials({model: scores for model in MODELS}, np.repeat([0, -1], 300)))
+    made = calibrate(trials_of(scores, np.repeat([0, -1], 300)))
     assert made.cnn_rivals > 0
     chances = probabilities(made.log_odds({model: scores for model in MODELS})["cnn"])
     assert (chances[:300].argmax(axis=1) == 0).mean() > 0.95 and (chances[300:].argmax(axis=1) == 3).mean() > 0.95
@@ -93,7 +111,7 @@ def test_rivals_tell_a_stranger_in_the_room_from_a_person_enrolled():
 
 def test_calibration_lowers_the_cross_entropy_and_the_gap(trials):
     made = calibrate(trials)
-    before, after = NEUTRAL.log_odds(trials.scores), made.log_odds(trials.scores)
+    before, after = NEUTRAL.log_odds(trials.scores, trials.leads), made.log_odds(trials.scores, trials.leads)
     for answer in ("cnn", "ann", "both"):
         assert cross_entropy(after[answer], trials.truth) < cross_entropy(before[answer], trials.truth) + 1e-6
     assert made.cnn_slope > 0 and made.ann_slope > 0 and made.cnn_weight >= 0 and made.ann_weight >= 0
@@ -107,7 +125,7 @@ def test_calibrated_chances_mean_what_they_say(trials):
     chance = np.random.default_rng(99)
     cohort = Embeddings(*(unit(chance.standard_normal((150, SIZE))) for _ in MODELS))
     fresh = simulate(people(chance, 10), cohort, count=12, people=5, seed=2)  # half are strangers
-    chances = probabilities(made.log_odds(fresh.scores)["both"])
+    chances = probabilities(made.log_odds(fresh.scores, fresh.leads)["both"])
     truth = np.where(fresh.truth < 0, 5, fresh.truth)
     assert expected_calibration_error(chances.max(axis=1), chances.argmax(axis=1) == truth) < 0.08
 
@@ -123,7 +141,7 @@ def test_known_log_odds_are_found_again():
     few = min(is_person.sum(), (~is_person).sum())
     kept = np.concatenate([np.flatnonzero(is_person)[:few], np.flatnonzero(~is_person)[:few]])
     shift = np.log((~is_person).sum() / is_person.sum())  # what balancing adds to the offset
-    made = calibrate(Trials({model: scores[kept] for model in MODELS}, truth[kept]))
+    made = calibrate(trials_of(scores[kept], truth[kept]))
     assert made.cnn_slope == pytest.approx(2.0, rel=0.1)
     assert made.cnn_offset == pytest.approx(-1.0 + shift, abs=0.15)
     assert made.ann_slope == pytest.approx(made.cnn_slope) and made.ann_offset == pytest.approx(made.cnn_offset)
