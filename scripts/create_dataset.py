@@ -47,6 +47,7 @@ from core.dataset.selection import (
 )
 from core.dataset.shards import SHARDS_FROM
 from core.dataset.storage import Storage
+from core.dataset.variants import make_all
 from core.errors import Cancelled, SpeakerError
 
 LANGUAGES = "English:60,German:10,French:10,Spanish:10,Italian:5,Dutch:5"
@@ -67,6 +68,12 @@ def arguments() -> argparse.ArgumentParser:
     )
     parser.add_argument("--validation", type=float, default=0.3, metavar="SHARE", help="default 0.3")
     parser.add_argument("--copies", type=int, default=0, help="augmented copies of each feature row (for the ANN)")
+    parser.add_argument(
+        "--variants",
+        action="store_true",
+        help="the voices at other speeds and in rooms too, for train_*.py --variants",
+    )
+    parser.add_argument("--rooms", type=Path, metavar="DIR", help="measured room impulse responses for --variants")
     parser.add_argument(
         "--shards",
         action=argparse.BooleanOptionalAction,
@@ -113,6 +120,8 @@ def check(args: argparse.Namespace) -> None:
             raise SpeakerError(f"--{name.replace('_', '-')} must be above 0, not {getattr(args, name):g}")
     if args.interval < 1.0 and args.librivox == LIBRIVOX:
         raise SpeakerError(f"--interval {args.interval:g}: LibriVox is asked at most once a second")
+    if args.variants and (not (args.from_folder or args.from_manifest) or "://" in str(args.output)):
+        raise SpeakerError("--variants are made of recordings in local folders, into a local folder")
     if args.candidates < args.speakers:
         args.candidates = args.speakers
 
@@ -149,6 +158,12 @@ def make(args: argparse.Namespace, speakers: dict[str, tuple[Recording, ...]], s
         who = {"workers": args.workers, "scheduler": args.scheduler, **pool}
         count = build(tasks, args.output, report=report, **({"work": work} if work else {}), **who)
     print(f"{count} segments of {len(tasks)} speakers in {args.output}")
+    if args.variants:
+        for copies in (0, args.copies)[: 2 if args.copies else 1]:
+            what = "feature rows" if copies else "images"
+            made = make_all(tasks, Path(args.output), rooms=args.rooms, copies=copies, workers=args.workers)
+            total = sum(tqdm(made, f"{what} of variants", len(tasks), unit="speaker"))
+            print(f"{total} {what} at other speeds and in rooms in {Path(args.output) / 'variants'}")
     if args.noise:
         print(f"{build_noise(args.noise, args.output)} noise images in {Storage.of(args.output).path('noise')}")
     return 0

@@ -198,14 +198,14 @@ def _as_text(name: str) -> str:
 
 def _prepared(recording: Recording, skipped: list[str]) -> Iterator[tuple[float, np.ndarray]]:
     try:
-        for span, audio in speech_segments(_sound(recording)):
+        for span, audio in speech_segments(sound_of(recording)):
             if span.duration >= SEGMENT_SECONDS / 2 and (samples := prepare(audio)) is not None:
                 yield span.start, samples
     except (AudioError, SourceError) as error:
         skipped.append(f"{recording.path}: {error}")
 
 
-def _sound(recording: Recording) -> Iterator[Audio]:
+def sound_of(recording: Recording) -> Iterator[Audio]:
     """The blocks of the part of a file that is meant."""
     with ExitStack() as opened:
         source: Path | BinaryIO

@@ -22,9 +22,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample, stream
-from core.dataset.build import Task, write_whole
-from core.errors import AudioError
+from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample
+from core.dataset.build import Task, sound_of, write_whole
+from core.errors import AudioError, SourceError
 from core.segments import normalise, prepare, speech_segments
 from core.spectrogram import BANDS, FRAMES, spectrogram_image
 
@@ -50,8 +50,8 @@ def clips(task: Task, speed: float) -> Iterator[np.ndarray]:
         if recording.session in task.validation_sessions:
             continue
         try:
-            sound = concatenate(list(stream(recording.path)))
-        except AudioError:
+            sound = concatenate(list(sound_of(recording)))
+        except (AudioError, SourceError):
             continue
         if speed != 1.0:
             sound = resample(Audio(sound.samples, round(SAMPLE_RATE * speed)))
