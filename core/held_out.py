@@ -1,7 +1,7 @@
 """Voices that no network was trained on, as embeddings: what the calibration is fitted with and heads are compared on.
 
 They are the speakers of a dataset's validation split (`--split speaker`). The first half of a voice's speech (30 s at
-most) enrols, the other half (40 s at most) tests; as recorded, and in `ROOMS` simulated rooms that are the same for
+most) enrols, the other half (30 s at most) tests; as recorded, and in `ROOMS` simulated rooms that are the same for
 everybody. As in training, a voice heard at another speed is one more voice: strangers in the very same room.
 Not imported by the app.
 """
@@ -9,7 +9,10 @@ Not imported by the app.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from functools import cache, partial
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -24,48 +27,63 @@ from core.errors import AudioError, DatasetError
 from core.segments import condense_long, prepare
 
 MIN_SPEECH = 10.0  # s of speech a held-out voice needs to take part
-ENROL_SECONDS, TEST_SECONDS = 30.0, 40.0  # s of speech at most
-ROOMS = 5  # simulated rooms and microphones
+ENROL_SECONDS, TEST_SECONDS = 30.0, 30.0  # s of speech at most
+ROOMS = 4  # simulated rooms and microphones
 ROOM = Chances(noise=0.5, reverberation=0.5, equaliser=0.7, band_limit=0.5, floor=0.5)
 
 
 def held_out_voices(
     speakers: dict[str, tuple[Recording, ...]],
     names: Iterable[str],
-    embedder: Embedder,
+    pretrained: Path,
     *,
     noise: Path | None,
+    workers: int = 1,
     progress: Callable = iter,
 ) -> list[Voice]:
-    """The `names` among `speakers` (see `core.dataset.build.find_speakers`) with enough speech, at every speed.
+    """The `names` among `speakers` (see `core.dataset.build.find_speakers`) with enough speech, at every speed, as
+    embeddings of the networks in the folder `pretrained`.
 
     Raises `DatasetError` when there are fewer than ten.
     """
-    augmenter = WaveformAugmenter(WaveformAugmenter.shared(noise).noise, ROOM)
-    voices = []
-    for name in progress(sorted(set(names) & set(speakers))):
-        sound = _sound(speakers[name])
-        for speed in SPEEDS:
-            speech = concatenate(list(condense_long([resample(Audio(sound.samples, round(SAMPLE_RATE * speed)))])))
-            if speech.duration < MIN_SPEECH:
-                continue
-            half = speech.duration / 2
-            enrol = _clips(speech.between(0.0, min(half, ENROL_SECONDS)), step=2.5)
-            tests = _clips(speech.between(half, min(speech.duration, half + TEST_SECONDS)), step=5.0)
-            if enrol and tests:
-                in_rooms = [
-                    tuple(
-                        embedder.embed([_in_room(augmenter, clip, room) for clip in clips]) for room in range(ROOMS + 1)
-                    )
-                    for clips in (enrol, tests)
-                ]
-                voices.append(Voice(*in_rooms, name.split("-")[0]))
+    wanted = sorted(set(names) & set(speakers))
+    work = partial(voices_of, pretrained=pretrained, noise=noise)
+    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+        made = pool.map(work, wanted, [speakers[name] for name in wanted])
+        voices = [voice for some in progress(made) for voice in some]
     if len(voices) < 10:
         raise DatasetError(
             f"only {len(voices)} held-out voices with {MIN_SPEECH:g} s of speech, 10 are needed: make the dataset "
             "with --split speaker and a larger --validation"
         )
     return voices
+
+
+def voices_of(name: str, recordings: tuple[Recording, ...], *, pretrained: Path, noise: Path | None) -> list[Voice]:
+    """One speaker at every speed that leaves enough speech."""
+    embedder = _embedder(pretrained)
+    augmenter = WaveformAugmenter(WaveformAugmenter.shared(noise).noise, ROOM)
+    sound, voices = _sound(recordings), []
+    for speed in SPEEDS:
+        speech = concatenate(list(condense_long([resample(Audio(sound.samples, round(SAMPLE_RATE * speed)))])))
+        if speech.duration < MIN_SPEECH:
+            continue
+        half = speech.duration / 2
+        enrol = _clips(speech.between(0.0, min(half, ENROL_SECONDS)), step=2.5)
+        tests = _clips(speech.between(half, min(speech.duration, half + TEST_SECONDS)), step=5.0)
+        if enrol and tests:
+            in_rooms = [
+                tuple(embedder.embed([_in_room(augmenter, clip, room) for clip in clips]) for room in range(ROOMS + 1))
+                for clips in (enrol, tests)
+            ]
+            voices.append(Voice(*in_rooms, name.split("-")[0]))
+    return voices
+
+
+@cache
+def _embedder(folder: Path) -> Embedder:
+    """One per process."""
+    return Embedder(folder, threads=1)
 
 
 def save_voices(path: Path, voices: list[Voice]) -> None:

@@ -51,9 +51,14 @@ def arguments() -> argparse.ArgumentParser:
 
 def read_recipe(run: Path) -> dict:
     """What `core.training.save_run` wrote, the number of voices in place of their names, and as `first` the recipe of
-    the run it began with, where there was one."""
+    the run (or the exported file) it began with, where there was one."""
+    if run.suffix == ".onnx":  # training went on from weights that were exported: model.json lies beside them
+        return json.loads(run.with_name("model.json").read_text(encoding="utf-8"))["recipe"]["cnn"]
     recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
-    recipe["voices"] = len(recipe.pop("speakers"))
+    classes = recipe.pop("speakers")
+    recipe["voices"] = sum("@" not in name for name in classes)
+    if len(classes) > recipe["voices"]:
+        recipe["voices_with_other_speeds"] = len(classes)
     return recipe | {"first": read_recipe(Path(recipe["start"]))} if recipe.get("start") else recipe
 
 
@@ -140,12 +145,15 @@ def main(argv: list[str] | None = None) -> int:
     embedder = Embedder(args.output)
     cohort = cohort_of(args, embedder)
     np.savez_compressed(args.output / "cohort.npz", cnn=cohort.cnn.astype("f2"), ann=cohort.ann.astype("f2"))
+    write_description(args, recipes, asdict(NEUTRAL), {})
+    names = load_features(args.dataset, "validation").names
     voices = held_out_voices(
         find_speakers(args.recordings),
-        load_features(args.dataset, "validation").names,
-        embedder,
+        names,
+        args.output,
         noise=args.noise,
-        progress=lambda names: tqdm(names, "held-out voices"),
+        workers=os.cpu_count() or 1,
+        progress=lambda made: tqdm(made, "held-out voices", len(names)),
     )
     if args.voices:
         save_voices(args.voices, voices)

@@ -177,7 +177,19 @@ def count_data(path: Path) -> dict:
 
 
 def recipe(facts: dict) -> str:
-    shown = ("architecture", "parameters", "voices", "examples", "steps", "batch", "crop", "rate", "margin", "seed")
+    shown = (
+        "architecture",
+        "parameters",
+        "voices",
+        "voices_with_other_speeds",
+        "examples",
+        "steps",
+        "batch",
+        "crop",
+        "rate",
+        "margin",
+        "seed",
+    )
     shown += ("backend", "precision", "command", "note")
     line = ", ".join(f"{name} {facts[name]}" for name in shown if facts.get(name) is not None)
     return f"{recipe(facts['first'])}; and then: {line}" if "first" in facts else line
