@@ -14,7 +14,7 @@ import numpy as np
 from core.errors import ModelError
 
 _GRAPH, _NODE, _INITIALIZER, _INPUT = 7, 1, 5, 11  # field numbers of ModelProto and GraphProto
-_FLOAT = 1  # TensorProto.DataType
+_KINDS = {1: "<f4", 10: "<f2"}  # TensorProto.DataType: float32, float16
 
 
 @dataclass(frozen=True, eq=False)
@@ -33,6 +33,7 @@ def standardisation(content: bytes) -> Standardisation:
         tensors = dict(_tensor(value) for number, value in parts if number == _INITIALIZER)
         rows = next(_name(value) for number, value in parts if number == _INPUT and _name(value) not in tensors)
         nodes = [_node(value) for number, value in parts if number == _NODE]
+        tensors |= {out: tensors[i[0]] for op, i, out in nodes if op == "Cast" and i[0] in tensors}  # kept as float16
         taken, centre = next((out, tensors[i[1]]) for op, i, out in nodes if op == "Sub" and i[0] == rows)
         scale, divided = next((tensors[i[1]], op == "Div") for op, i, _ in nodes if i and i[0] == taken)
         return Standardisation(centre.ravel(), (scale if divided else 1.0 / scale).ravel())
@@ -80,7 +81,7 @@ def _node(message: memoryview) -> tuple[str, list[str], str]:
 
 
 def _tensor(message: memoryview) -> tuple[str, np.ndarray]:
-    """Name and values; empty for what is no float32."""
+    """Name and values, float32; empty for what is neither float32 nor float16."""
     name, kind, raw = "", 0, b""
     for number, value in _fields(message):
         if number == 2:
@@ -89,4 +90,4 @@ def _tensor(message: memoryview) -> tuple[str, np.ndarray]:
             name = bytes(value).decode()
         elif number in (4, 9):  # float_data, raw_data: both are little-endian
             raw += bytes(value)
-    return name, np.frombuffer(raw, "<f4") if kind == _FLOAT else np.zeros(0, np.float32)
+    return name, np.frombuffer(raw if kind in _KINDS else b"", _KINDS.get(kind, "<f4")).astype(np.float32)

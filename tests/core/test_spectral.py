@@ -11,7 +11,7 @@ from core.spectrogram import FMAX, FMIN, power_frames
 
 VOICES = ["amina_test", "jo_test", "kofi_test", "mei_test", "sven_test"]
 TIME = np.arange(SEGMENT_SAMPLES) / SAMPLE_RATE  # s
-PITCH = slice(-6, None)  # the last six columns
+PITCH = slice(COLUMNS.index("pitch_median"), COLUMNS.index("pitch_median") + 6)
 
 # Largest difference from librosa allowed, in the track's own unit.
 TOLERANCE = {
