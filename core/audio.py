@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import os
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,8 @@ SEGMENT_SAMPLES = 80_000  # samples in one segment
 BLOCK_SECONDS = 60.0  # s: how much `stream` decodes at a time
 READ_VALUES = 500_000  # samples times channels read at a time
 MAX_SECONDS = 12 * 3600.0  # s: the longest file `stream` follows
+MAX_WORK_SECONDS = 20.0  # s of processor time that decoding may take before any sound comes, and ...
+MIN_DECODE_SPEED = 4.0  # ... for each 4 s of sound one second more; usual is 50 to 5000 times faster than listening
 
 assert SEGMENT_SAMPLES == round(SAMPLE_RATE * SEGMENT_SECONDS)
 
@@ -78,7 +81,8 @@ def to_mono(samples: np.ndarray) -> np.ndarray:
         samples = samples.astype(np.float32) / -float(np.iinfo(samples.dtype).min)
     samples = samples.astype(np.float32, copy=False)
     if samples.ndim == 2:
-        samples = samples.mean(axis=1)
+        with np.errstate(over="ignore", invalid="ignore"):  # damaged files hold infinities; they are dealt with below
+            samples = samples.mean(axis=1)
     return np.clip(np.nan_to_num(samples, nan=0.0, posinf=1.0, neginf=-1.0), -1.0, 1.0)
 
 
@@ -98,10 +102,10 @@ def decode(source: Source, *, max_seconds: float = 1800.0) -> Audio:
     beyond `max_seconds` (use `stream` for long files).
     """
     parts, seconds = [], 0.0
-    for part in stream(source):
+    for part in stream(source, max_seconds=max_seconds):
         seconds += part.duration
         if seconds > max_seconds:
-            raise AudioTooLong(f"the audio is longer than {max_seconds / 60:g} minutes: give a shorter part of it")
+            raise AudioTooLong(_too_long("the audio", max_seconds))
         parts.append(part)
     return concatenate(parts)
 
@@ -112,19 +116,20 @@ def stream(
     """Decode piece by piece: 16 kHz mono `Audio` of `block_seconds` each (the last one shorter).
 
     Memory stays bounded whatever the length. Raises `DecodeError` when there is no sound in it, or when it breaks off
-    before any came; `AudioTooLong` beyond `max_seconds`.
+    before any came, or when it takes more work than any real recording (a decompression bomb); `AudioTooLong` beyond
+    `max_seconds`, at once where the file itself says how long it is.
     """
     name, handle = _open(source)
     try:
         block = round(block_seconds * SAMPLE_RATE)
         waiting: list[np.ndarray] = []
         held = total = 0
-        for samples in _decoded(handle, name):
+        for samples in _within_limits(_decoded(handle, name, max_seconds), name):
             waiting.append(samples)
             held += len(samples)
             total += len(samples)
             if total > max_seconds * SAMPLE_RATE:
-                raise AudioTooLong(f"{name} is longer than {max_seconds / 3600:g} hours: cut it and try again")
+                raise AudioTooLong(_too_long(name, max_seconds))
             while held >= block:
                 joined = np.concatenate(waiting)
                 yield Audio(joined[:block])
@@ -163,7 +168,30 @@ def _open(source: Source) -> tuple[str, BinaryIO]:
     return name, handle
 
 
-def _decoded(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
+def _too_long(name: str, most: float) -> str:
+    shown = f"{most / 3600:g} hours" if most >= 3600 else f"{most / 60:g} minutes"
+    return f"{name} is longer than {shown}: give a shorter part of it"
+
+
+def _within_limits(pieces: Iterator[np.ndarray], name: str) -> Iterator[np.ndarray]:
+    """`pieces` while making them is no more work than a real recording is; see `MAX_WORK_SECONDS`."""
+    worked = seconds = 0.0
+    while True:
+        began = time.thread_time()  # of this thread alone: a busy machine makes no file suspect
+        piece = next(pieces, None)
+        worked += time.thread_time() - began
+        if piece is None:
+            return
+        seconds += len(piece) / SAMPLE_RATE
+        if worked > MAX_WORK_SECONDS + seconds / MIN_DECODE_SPEED:
+            raise DecodeError(
+                f"{name} takes more work than any real recording ({worked:.0f} s for {seconds:.0f} s of sound): "
+                "it is damaged or meant to do harm; save it anew as WAV"
+            )
+        yield piece
+
+
+def _decoded(handle: BinaryIO, name: str, max_seconds: float) -> Iterator[np.ndarray]:
     """16 kHz mono float32 pieces: libsndfile first, FFmpeg (PyAV) for what it does not read."""
     import soundfile
 
@@ -176,6 +204,8 @@ def _decoded(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
     yielded = False
     try:
         with file:
+            if file.samplerate > 0 and max_seconds * file.samplerate < file.frames < 2**62:  # more: it does not say
+                raise AudioTooLong(_too_long(name, max_seconds))
             for piece in _resampled(_blocks(file), file.samplerate):
                 yielded = yielded or len(piece) > 0
                 yield piece

@@ -1,7 +1,8 @@
 """One SQLite file in the user's data folder: opened safely, changed whole or not at all, erased for good.
 
 A connection lives as long as one call, so any thread and any process may use the file. Erasing is real: pages are
-zeroed (`secure_delete`), the file is rewritten (`VACUUM`) and the write-ahead log emptied. A damaged file is set aside.
+zeroed (`secure_delete`), the file is rewritten (`VACUUM`) and the write-ahead log emptied; a program killed in between
+leaves a mark, and the next one finishes the work. A damaged file is set aside and what is whole in it is saved.
 """
 
 from __future__ import annotations
@@ -10,15 +11,18 @@ import os
 import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from core.errors import StoreError
+from core.names import listed
+from core.salvage import salvage
 
 APP_NAME = "who-is-speaking"
 HOME_VARIABLE = "SPEAKERS_HOME"  # environment: the folder, where --home does not say
 DATABASE = "speakers.db"
 SCHEMA_VERSION = 2  # kept in PRAGMA user_version
+ERASING = 0x65726173  # "eras", kept in PRAGMA application_id: something was removed and is not yet erased for good
 BUSY_SECONDS = 10.0  # s to wait for another process before giving up
 
 _SCHEMA = """
@@ -81,8 +85,11 @@ class Database:
             self._begin()
         except _Damaged:
             if self._identity() == identity:  # else another process has just put it right
-                self._set_aside()
-            self._begin()
+                aside = self._set_aside()
+                self._begin()
+                self._save_from(aside)
+            else:
+                self._begin()
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -110,6 +117,8 @@ class Database:
             try:
                 yield db
                 db.execute("UPDATE changes SET revision = revision + 1")
+                if scrub:
+                    db.execute(f"PRAGMA application_id = {ERASING}")
             except BaseException:
                 db.execute("ROLLBACK")
                 raise
@@ -151,8 +160,11 @@ class Database:
                 db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.execute("COMMIT")
+            if db.execute("PRAGMA application_id").fetchone()[0] == ERASING:
+                with suppress(StoreError):  # another program is at it; the mark stays until somebody succeeds
+                    self._scrub(db)
 
-    def _set_aside(self) -> None:
+    def _set_aside(self) -> Path:
         stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
         aside = self.path.with_name(f"{DATABASE}.corrupt-{stamp}")
         while aside.exists():
@@ -166,15 +178,23 @@ class Database:
         except OSError as error:
             raise StoreError(f"{self.path} is damaged and cannot be moved ({error.strerror}): move it away") from error
         self._make_folder()
+        return aside
+
+    def _save_from(self, aside: Path) -> None:
+        with self.connection() as db:
+            saved = salvage(aside, db)
+        what = f"these people were saved from it: {listed(saved)}; enrol the others" if saved else "enrol everybody"
         self.notice = (
-            f"The speaker database was damaged. It was kept as {aside.name} in {self.home} and an empty one was begun: "
-            "enrol everybody again. Delete the old file when you do not need it; it may hold voices."
+            f"The speaker database was damaged. It was kept as {aside.name} in {self.home} and a new one was begun: "
+            f"{what} again. Delete the old file when you do not need it; it may hold voices."
         )
 
     def _scrub(self, db: sqlite3.Connection) -> None:
         try:
             db.execute("VACUUM")
             busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+            if not busy:
+                db.execute("PRAGMA application_id = 0")
         except sqlite3.OperationalError:
             busy = 1
         if busy:

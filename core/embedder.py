@@ -163,6 +163,7 @@ def _missing(description: object) -> list[str]:
 def _session(content: bytes, threads: int):
     import onnxruntime
 
+    onnxruntime.disable_telemetry_events()  # see core/__init__.py; this is for builds that know only the call
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")  # idle threads must not burn a core

@@ -3,7 +3,9 @@
 For each model one linear SVM per person enrolled, against everybody else enrolled and the cohort (embeddings of
 training voices and of noise: what "somebody else" sounds like). Scores become probabilities in one softmax over all
 people and Unknown, whose slope and offset were fitted on simulated enrolments of voices no network was trained on
-(`core.calibration`). The fusion adds the two models' log-odds with fitted weights.
+(`core.calibration`). The fusion adds the two models' log-odds with fitted weights. With more than `CROWD` people the
+classifiers come from one closed form (`core.crowd`), brought to the scale of SVMs, and each person is the less likely
+beforehand the more there are.
 """
 
 from __future__ import annotations
@@ -13,12 +15,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.crowd import fit_crowd
 from core.embedder import MODELS, Embeddings
 from core.nearness import measure_nearness
 
 UNKNOWN = "Unknown"
 NOT_ENOUGH_SPEECH = "not enough speech"
 ANSWERS = (*MODELS, "both")
+CROWD = 50  # people up to whom each has an SVM of their own; beyond, all are solved together
 C = 1.0  # SVM regularisation; classes are balanced
 
 
@@ -131,6 +135,29 @@ def fit_svms(people: Sequence[np.ndarray], cohort: np.ndarray, *, c: float = C) 
     return LinearSVMs(weights, offsets)
 
 
+def fit_many(people: Sequence[np.ndarray], cohort: np.ndarray) -> LinearSVMs:
+    """As `fit_svms`, for a crowd: in closed form, then a line through the scores that SVMs of a few of them give."""
+    weights, offsets = fit_crowd(people, cohort)
+    slope, shift = _to_svm_scale(people, cohort)
+    return LinearSVMs(weights * slope, offsets * slope + shift)
+
+
+def _to_svm_scale(people: Sequence[np.ndarray], cohort: np.ndarray) -> tuple[np.float32, np.float32]:
+    """Slope and shift from scores in closed form to scores of SVMs, on sound that neither was fitted to.
+
+    Ten people give the first half of their embeddings to both kinds of classifier, the second half is scored; so it is
+    with fifty people around them, and with the cohort.
+    """
+    around = [people[place] for place in np.linspace(0, len(people) - 1, min(len(people), 60)).astype(int)]
+    few = [one for one in around if len(one) > 1][::6]
+    fitted = [one[: len(one) // 2] for one in few]
+    scored = np.concatenate([*(one[len(one) // 2 :] for one in few), *around[1::2], cohort[1::4]])
+    others = np.concatenate([*around[2::2], cohort[::4]])
+    svms, (weights, offsets) = fit_svms(fitted, others), fit_crowd(fitted, others)
+    slope, shift = np.polyfit((scored @ weights.T + offsets).ravel(), svms.scores(scored).ravel(), 1)
+    return np.float32(slope), np.float32(shift)
+
+
 class Heads:
     """The heads of both models for the people enrolled; immutable, refitted as a whole when people change."""
 
@@ -140,15 +167,18 @@ class Heads:
         """`people[i]`: the enrolment embeddings of `names[i]`. One person is enough; none answers Unknown always."""
         self.names = tuple(names)
         self.calibration = calibration
-        self.machines = {model: fit_svms([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
+        fit = fit_svms if len(people) <= CROWD else fit_many
+        self.machines = {model: fit([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
         self.near = {model: measure_nearness([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
 
     def log_odds(self, embeddings: Embeddings) -> dict[str, np.ndarray]:
         """By answer ('cnn', 'ann', 'both'): log-odds against Unknown, (n, people)."""
-        return self.calibration.log_odds(
+        odds = self.calibration.log_odds(
             {model: self.machines[model].scores(embeddings.of(model)) for model in MODELS},
             {model: self.near[model].lead(embeddings.of(model)) for model in MODELS},
         )
+        crowded = np.log(max(len(self.names), CROWD) / CROWD)  # 0 as long as it is no crowd
+        return {answer: values - crowded for answer, values in odds.items()}
 
     def decide(self, embeddings: Embeddings) -> list[dict[str, Decision]]:
         """For each segment the decisions by answer: {'cnn': ..., 'ann': ..., 'both': ...}."""
@@ -156,7 +186,13 @@ class Heads:
         return [{answer: self._decision(odds[answer][row]) for answer in ANSWERS} for row in range(len(embeddings))]
 
     def _decision(self, chances: np.ndarray) -> Decision:
-        names = (*self.names, UNKNOWN)
-        best, *rest = np.argsort(-chances, kind="stable")[:2]
-        following = (names[rest[0]], float(chances[rest[0]])) if rest else ("", 0.0)
-        return Decision(names[best], float(chances[best]), *following)
+        best = int(chances.argmax())  # the first of equals
+        if len(chances) == 1:
+            return Decision(UNKNOWN, float(chances[best]))
+        others = chances.copy()
+        others[best] = -1.0
+        second = int(others.argmax())
+        return Decision(self._name(best), float(chances[best]), self._name(second), float(chances[second]))
+
+    def _name(self, column: int) -> str:
+        return self.names[column] if column < len(self.names) else UNKNOWN

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 
 from core.errors import InvalidName
 
 MAX_NAME = 60  # characters
+NAMES_SHOWN = 6  # names listed in a message
 RESERVED = ("Unknown", "not enough speech", "noise")  # what the program itself answers
 FORBIDDEN = "/\\<>"  # paths and HTML
 FORMULA = "=+-@"  # first characters that make a spreadsheet calculate
@@ -36,7 +38,7 @@ def clean_name(name: str) -> str:
         raise InvalidName(f"the name has {len(cleaned)} characters: use at most {MAX_NAME}")
     if not any(unicodedata.category(c)[0] in "LNPS" and c not in BLANK_LETTERS for c in cleaned):
         raise InvalidName("the name shows nothing on the screen: type letters")
-    if cleaned[0] in FORMULA:
+    if unicodedata.normalize("NFKC", cleaned)[0] in FORMULA:  # also full-width signs, which some spreadsheets know
         raise InvalidName(
             f"the name begins with {cleaned[0]!r}, which spreadsheets take for a formula: begin with a letter"
         )
@@ -50,6 +52,12 @@ def name_key(name: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     visible = "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Cs") and c not in VARIATIONS)
     return " ".join(visible.split())
+
+
+def listed(names: Sequence[str]) -> str:
+    """Names for a message: "Amina, Jo", or the first `NAMES_SHOWN` "and 3 more"."""
+    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
+    return f"{', '.join(names[:NAMES_SHOWN])}{more}"
 
 
 def shortened(name: str) -> str:

@@ -17,13 +17,12 @@ import numpy as np
 from core.database import Database, home_folder
 from core.enrolled import Enrolled, EnrolledSegment, PersonRecord, Profile, Session, SessionRecord
 from core.errors import DuplicateName, StoreError, UnknownSpeaker
-from core.names import clean_name, name_key, shortened
+from core.names import clean_name, listed, name_key, shortened
 from core.segments import Quality
 from core.session_rows import insert_segments, insert_session, session_records
 
 __all__ = ["Enrolled", "EnrolledSegment", "Profile", "Session", "SpeakerStore", "clean_name", "home_folder"]
 
-NAMES_SHOWN = 6  # names listed in a message
 
 _PROFILE = """SELECT p.id, p.name, p.created_at, p.consent_at,
     (SELECT model_id FROM sessions WHERE speaker_id = p.id ORDER BY id DESC LIMIT 1),
@@ -265,8 +264,7 @@ def find_person(db: sqlite3.Connection, name: str) -> Profile:
     names = [found for (found,) in db.execute("SELECT name FROM speakers ORDER BY id")]
     if not names:
         raise UnknownSpeaker(f"no one is called {shortened(name)}: nobody is enrolled yet")
-    more = f" and {len(names) - NAMES_SHOWN} more" if len(names) > NAMES_SHOWN else ""
-    raise UnknownSpeaker(f"no one is called {shortened(name)}; enrolled: {', '.join(names[:NAMES_SHOWN])}{more}")
+    raise UnknownSpeaker(f"no one is called {shortened(name)}; enrolled: {listed(names)}")
 
 
 def _taken(name: str) -> str:

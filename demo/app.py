@@ -1,7 +1,8 @@
-"""The app: four tabs over one `Recognizer`, served on this computer only."""
+"""The app: four tabs over one `Recognizer`, served on this computer only, or to others who know the password."""
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import shutil
@@ -11,6 +12,7 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +22,9 @@ from core.audio import SEGMENT_SAMPLES
 from core.errors import SpeakerError
 from core.recognizer import Recognizer
 from demo import texts
+from demo.doorkeeper import MIN_PASSWORD, PASSWORD_VARIABLE, Doorkeeper, is_loopback, login
+from demo.leavings import Leavings
+from demo.slices import sweep
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -71,16 +76,27 @@ def build(recognizer: Recognizer) -> gr.Blocks:
     return page
 
 
-def launch(*, home: str | Path | None, host: str = DEFAULT_HOST, port: int | None = None, open_browser: bool = True):
+def launch(
+    *,
+    home: str | Path | None,
+    host: str = DEFAULT_HOST,
+    port: int | None = None,
+    open_browser: bool = True,
+    password: str | None = None,
+):
     """Serve the app until Ctrl+C or SIGTERM; raises `SpeakerError` when it cannot start.
 
-    `home`: folder of the speaker store. `port`: None takes the first free one from 7860 on.
+    `home`: folder of the speaker store. `port`: None takes the first free one from 7860 on. `password`: what other
+    computers must say; without one they are not served (see `demo.doorkeeper.password_for`).
     """
+    if not is_loopback(host) and not password:
+        raise SpeakerError(texts.PASSWORD_NEEDED.format(host=host, variable=PASSWORD_VARIABLE, count=MIN_PASSWORD))
     _check_port(host, port)
     with _private_folder(), _ended_politely():
-        recognizer = _Loading(home)
-        page = build(recognizer.ready())  # importing Gradio and loading the weights go on at the same time
-        url = _serve(page, host=host, port=port, open_browser=open_browser)
+        loading = _Loading(home)
+        recognizer = loading.ready()  # importing Gradio and loading the weights go on at the same time
+        page = build(recognizer)
+        url = _serve(page, recognizer, host=host, port=port, open_browser=open_browser, password=password)
         print(texts.READY.format(url=url), flush=True)
         try:
             threading.Event().wait()
@@ -134,9 +150,28 @@ def _check_port(host: str, port: int | None) -> None:
         raise SpeakerError(texts.PORT_TAKEN.format(port=port, host=host)) from error
 
 
-def _serve(page: gr.Blocks, *, host: str, port: int | None, open_browser: bool) -> str:
+def forget(page: gr.Blocks, session: str) -> None:
+    """Let go of everything that a page's session holds: sound, pictures, jobs and their files."""
+    holder = page.app.state_holder
+    if session not in holder.session_data:
+        return
+    held = holder.session_data[session].state_data
+    for key, value in list(held.items()):
+        held[key] = copy.deepcopy(getattr(page.blocks.get(key), "value", None))  # as it was at first
+        if hasattr(value, "leave"):
+            value.leave()
+    sweep()
+
+
+def _serve(
+    page: gr.Blocks, recognizer: Recognizer, *, host: str, port: int | None, open_browser: bool, password: str | None
+) -> str:
+    from starlette.middleware import Middleware
+
     from demo.theme import CSS_PATH, theme
 
+    local = is_loopback(host)
+    doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page))]
     try:
         _, url, _ = page.launch(
             server_name=host,
@@ -149,6 +184,10 @@ def _serve(page: gr.Blocks, *, host: str, port: int | None, open_browser: bool) 
             run_history=False,
             footer_links=[],
             allowed_paths=[],
+            blocked_paths=[str(recognizer.store.home.resolve())],
+            auth=None if local else login(password),
+            auth_message=None if local else texts.PASSWORD_PAGE,
+            app_kwargs={"middleware": doors},
             max_file_size=MAX_FILE_SIZE,
             strict_cors=True,
             ssr_mode=False,

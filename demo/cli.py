@@ -12,6 +12,7 @@ import re
 import sys
 
 from core.errors import SpeakerError
+from demo import texts
 
 PORT = 7860  # where the app is, if that port is free
 PORTS_TRIED = 100
@@ -64,7 +65,11 @@ def parser() -> argparse.ArgumentParser:
         epilog="SOURCE is a file, a YouTube link or mic. Voices stay on this computer.",
         parents=[home],
     )
-    top.add_argument("--host", default="127.0.0.1", help="address the app listens on (%(default)s)")
+    top.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="address the app listens on (%(default)s); others than this computer need SPEAKERS_PASSWORD",
+    )
     top.add_argument("--port", type=_port, default=PORT, help="its port, the next free one when taken (%(default)s)")
     top.add_argument("--no-browser", action="store_true", help="do not open a browser window")
     top.set_defaults(command="app")
@@ -115,16 +120,33 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     if options.command == "app":
+        from demo.doorkeeper import password_for
+
         port = free_port(options.host, options.port)
+        password = password_for(options.host, ask=_ask_password if sys.stdin.isatty() else None)
+        if password:
+            print(texts.OPEN_TO_OTHERS.format(host=options.host), file=sys.stderr)
         if port != options.port:
             print(f"note: port {options.port} is taken, using {port}", file=sys.stderr)
         from demo.app import launch
 
-        launch(home=options.home, host=options.host, port=port, open_browser=not options.no_browser)
+        launch(
+            home=options.home,
+            host=options.host,
+            port=port,
+            open_browser=not options.no_browser,
+            password=password,
+        )
     else:
         from demo import cli_commands
 
         getattr(cli_commands, options.command)(options)
+
+
+def _ask_password(question: str) -> str:
+    from getpass import getpass
+
+    return getpass(question)
 
 
 class _Parser(argparse.ArgumentParser):

@@ -26,6 +26,6 @@ def write_exports(timeline: Timeline, folder: Path) -> dict[str, str]:
     paths = {}
     for form in FORMATS:
         path = target / f"{file_stem(timeline.source)}.{form}"
-        path.write_text(timeline.export(form), encoding="utf-8")
+        path.write_text(timeline.export(form), encoding="utf-8", errors="replace")  # a file name may be no text
         paths[form] = str(path)
     return paths

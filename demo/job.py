@@ -16,6 +16,7 @@ from core.recognizer import Recognizer
 from core.segments import Segment
 from core.sources import file, youtube
 from core.timeline import Answer, Timeline
+from demo.leavings import discard
 
 LOOK_SECONDS = 0.3  # s between looks at a job; grows with the number of answers, which all have to be drawn
 LOOK_SECONDS_PER_ANSWER = 0.003
@@ -47,6 +48,7 @@ class Job:
         self.title, self.player, self.model_id = "", None, ""
         self.is_link = False
         self.start = 0.0  # s in the recording at which the judging began
+        self.written: list[str] = []  # exports
         self.error: Exception | None = None
         self.cancelled = False
 
@@ -56,6 +58,12 @@ class Job:
     def cancel(self) -> None:
         """Stop at the next opportunity."""
         self._stop.set()
+
+    def leave(self) -> None:
+        """The page is gone: stop, and delete what was fetched, copied or written for it."""
+        self.cancel()
+        discard([self.player, *self.written])
+        self.answers, self.player, self.written = [], None, []
 
     @property
     def remaining(self) -> float | None:

@@ -56,7 +56,9 @@ def work_of(path: str | None, link: str, start: str, end: str) -> Work:
 
 def exports(job: Job, folder: Path) -> dict[str, str]:
     """The timeline written in every format: format -> path."""
-    return write_exports(job.timeline(), folder)
+    paths = write_exports(job.timeline(), folder)
+    job.written += paths.values()
+    return paths
 
 
 def listen(recognizer: Recognizer, job: Job, work: Work) -> Iterator[tuple[str, str, str, str | None]]:

@@ -29,7 +29,8 @@ def sweep(*, older_than: float = WAITING_SECONDS) -> int:
 
     for path in Path(folder).rglob(SLICE_NAMES):
         try:
-            if time.time() - path.stat().st_mtime >= older_than and soundfile.info(path).duration < MAX_SLICE_SECONDS:
+            age = time.time() - path.stat().st_mtime  # below 0: the clock was put back
+            if not 0 <= age < older_than and soundfile.info(path).duration < MAX_SLICE_SECONDS:
                 path.unlink()
                 gone += 1
         except (OSError, soundfile.LibsndfileError):

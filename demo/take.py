@@ -31,6 +31,11 @@ class Take:
         """End the recording or the download that is going on."""
         self._stop.set()
 
+    def leave(self) -> None:
+        """The page is gone: nothing of the voice stays."""
+        self.stop()
+        self.sound = None
+
     def record(self, device: str | None) -> Iterator[tuple[float, list[Quality]]]:
         """Record from this computer until 30 s of speech, `stop` or two minutes; yields what there is so far."""
         self._stop, self.sound = threading.Event(), None

@@ -190,6 +190,19 @@ OUTDATED = "made by other weights: enrol again"
 COLUMNS = ("Name", "Segments", "Sessions", "Enrolled")
 
 INTERNAL = "something went wrong inside the program; the terminal it was started from shows what. Try again"
+PASSWORD_ASK = "Password for other computers, at least {count} characters: "
+PASSWORD_NEEDED = (
+    "on {host} other computers can reach the app: everybody there could listen in, enrol and delete. Set a password of "
+    "at least {count} characters in {variable}, or leave out --host"
+)
+PASSWORD_PAGE = "Any name will do; the password is the one that was chosen where this app was started."
+OPEN_TO_OTHERS = (
+    "note: everybody who reaches {host} and knows the password can use this app, enrol, rename and delete people. The "
+    "connection is not encrypted, and browsers give their microphone to localhost and https pages only; see SECURITY.md"
+)
+WRONG_HOST = "This app answers on this computer only, as http://127.0.0.1 or http://localhost."
+OTHER_SITE = "This app takes no requests from other sites."
+NO_DOOR = "There is nothing here."
 PORT_TAKEN = "port {port} on {host} cannot be used: another program may have it; choose another with --port"
 READY = "Who is speaking? is ready at {url}  (stop with Ctrl+C)"
 

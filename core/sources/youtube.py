@@ -1,7 +1,8 @@
 """A YouTube link as a source (yt-dlp as a library): the best audio track, in a private folder that is gone afterwards.
 
-Only YouTube's own extractors run. A host named in SPEAKERS_ALLOW_HOSTS ("127.0.0.1:1234,media.example.org") passes
-through yt-dlp's generic extractor instead, and then no request goes anywhere but to that host.
+Only YouTube's own extractors run, and no request goes to any but YouTube's hosts. A host named in
+SPEAKERS_ALLOW_HOSTS ("127.0.0.1:1234,media.example.org") passes through yt-dlp's generic extractor instead, and then
+no request goes anywhere but to that host.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 from core.audio import Audio
@@ -145,7 +145,7 @@ def _run(link: Link, settings: dict, *, download: bool) -> dict:
         import yt_dlp
     except ImportError as error:
         raise LinkError('the package yt-dlp is missing: `pip install "yt-dlp[default,deno]"`') from error
-    from core.sources.one_host import OneHostDL
+    from core.sources.one_host import GuardedDL, one_host, youtube_only
 
     log = _Log()
     common = {
@@ -167,14 +167,14 @@ def _run(link: Link, settings: dict, *, download: bool) -> dict:
         "writethumbnail": False,
         "color": "never",
     }
-    maker: Callable = yt_dlp.YoutubeDL
+    allowed = youtube_only
     if link.video is None:
         common["allowed_extractors"] = ["generic"]
         common["format"] = "bestaudio[protocol^=http]/best[protocol^=http]"  # nothing that calls another program
         common["proxy"] = ""
-        maker = partial(OneHostDL, host=host_of(link.url))
+        allowed = one_host(host_of(link.url))
     try:
-        with maker(common | settings) as downloader:
+        with GuardedDL(common | settings, allowed) as downloader:
             info = downloader.extract_info(link.url, download=download)
     except yt_dlp.utils.DownloadCancelled as error:
         raise Cancelled("the download was stopped; nothing was kept") from error

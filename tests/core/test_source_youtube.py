@@ -96,6 +96,59 @@ def test_an_allowed_host_leads_nowhere_else(server, path):
         other.close()
 
 
+@pytest.mark.parametrize(
+    "target",
+    [
+        "file:///etc/passwd",
+        "ftp://127.0.0.1/voice.wav",
+        "data:audio/wav;base64,UklGRg==",
+        "//169.254.169.254/latest/meta-data",
+        "http://[::1]:80/",
+        "http://2130706433/",
+        "https://www.youtube.com.evil.example/",
+        "http://user@evil.example\\@{host}/",
+    ],
+)
+def test_a_redirect_leads_nowhere_private(server, target):
+    server.elsewhere = target.format(host=server.host)
+    with pytest.raises(LinkError), fetch(server.url("away")):
+        pass
+    assert server.asked.count("/away") >= 1 and "/voice.wav" not in server.asked
+
+
+@pytest.mark.parametrize(
+    "url, allowed",
+    [
+        ("https://www.youtube.com/watch?v=x", True),
+        ("https://rr3---sn-4g5e6nzs.googlevideo.com/videoplayback", True),
+        ("http://www.youtube.com/", False),  # no certificate, so a lying name server could lead it anywhere
+        ("https://youtube.com.evil.example/", False),
+        ("https://evilyoutube.com/", False),
+        ("https://youtube.com@evil.example/", False),
+        ("https://127.0.0.1/", False),
+        ("https://www.google.com/", False),
+        ("file:///etc/passwd", False),
+        ("https://[broken", False),
+    ],
+)
+def test_youtube_is_youtube(url, allowed):
+    from core.sources.one_host import youtube_only
+
+    assert youtube_only(url) is allowed
+
+
+def test_not_even_youtubes_own_pages_lead_to_this_computer(server):
+    from yt_dlp.networking.exceptions import RequestError
+
+    from core.sources.one_host import GuardedDL, youtube_only
+
+    with GuardedDL({"quiet": True, "cachedir": False}, youtube_only) as downloader:
+        for url in (server.url("voice.wav"), "file:///etc/passwd", f"https://{server.host}/voice.wav"):
+            with pytest.raises(RequestError, match="leads to another host"):
+                downloader.urlopen(url)
+    assert server.asked == []
+
+
 def test_a_slow_download_is_stopped(server, tmp_path):
     stop = threading.Event()
     threading.Timer(0.8, stop.set).start()

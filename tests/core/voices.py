@@ -13,13 +13,18 @@ DIMS = (192, 64)
 
 def voice(seed: int, count: int = 6, *, windows: int = 0, dims: tuple[int, int] = DIMS) -> list[EnrolledSegment]:
     random = np.random.default_rng(seed)
+
+    def embedding(dims: int) -> np.ndarray:
+        made = random.standard_normal(dims).astype(np.float32)
+        return made / np.linalg.norm(made)  # length 1, as networks make them
+
     return [
         EnrolledSegment(
             kind="segment" if index < count else "window",
             start=index * 5.0,
             quality=GOOD,
-            cnn=random.standard_normal(dims[0]).astype(np.float32),
-            ann=random.standard_normal(dims[1]).astype(np.float32),
+            cnn=embedding(dims[0]),
+            ann=embedding(dims[1]),
         )
         for index in range(count + windows)
     ]

@@ -1,0 +1,113 @@
+"""What a browser leaves behind: files it sent and the state of its session. Both go soon after its page is gone.
+
+Gradio keeps uploads for everybody alike and the state of a page for an hour or more. Here a session is followed by its
+requests: those that start an event name the files it sent, and one long request, the heartbeat, lasts as long as the
+page is open. When it has ended and no other has begun within `GRACE_SECONDS`, the files are deleted and the state is
+forgotten.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
+
+from demo.exporting import private_folder
+
+GRACE_SECONDS = 20.0  # s a page may be away (asleep, reloading its connection) before it counts as gone
+MAX_BODY = 1_000_000  # bytes of a request that are looked through for files
+JOIN, HEARTBEAT = "/gradio_api/queue/join", "/gradio_api/heartbeat/"
+
+
+def discard(paths: Iterable[str | os.PathLike | None]) -> int:
+    """Delete those files that lie in the private folder, and their folders when empty; how many."""
+    if not os.environ.get("GRADIO_TEMP_DIR"):
+        return 0  # not inside the app: these are somebody's own files
+    root, gone = private_folder().resolve(), 0
+    for path in paths:
+        try:
+            real = Path(path).resolve() if path else root
+            if root not in real.parents:
+                continue
+            real.unlink()
+            gone += 1
+            real.parent.rmdir()
+        except (OSError, ValueError):
+            continue  # gone already, or its folder holds something else
+    return gone
+
+
+class Leavings:
+    """ASGI middleware. `forget`: called with the session of a page that is gone, in a thread."""
+
+    def __init__(self, app, *, forget: Callable[[str], None], grace: float = GRACE_SECONDS):
+        self._app, self._forget, self._grace = app, forget, grace
+        self._files: dict[str, set[str]] = defaultdict(set)
+        self._beats: dict[str, int] = defaultdict(int)
+        self._waiting: set[asyncio.Task] = set()
+
+    async def __call__(self, scope, receive, send) -> None:
+        path = scope.get("path", "")
+        if scope["type"] == "http" and path.startswith(HEARTBEAT):
+            await self._followed(path.removeprefix(HEARTBEAT).strip("/"), scope, receive, send)
+        elif scope["type"] == "http" and path.rstrip("/") == JOIN:
+            await self._app(scope, self._read(receive), send)
+        else:
+            await self._app(scope, receive, send)
+
+    async def _followed(self, session: str, scope, receive, send) -> None:
+        self._beats[session] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._beats[session] -= 1
+            task = asyncio.create_task(self._gone(session))
+            self._waiting.add(task)  # the loop itself keeps no hold of it
+            task.add_done_callback(self._waiting.discard)
+
+    async def _gone(self, session: str) -> None:
+        await asyncio.sleep(self._grace)
+        if self._beats.get(session, 0) > 0:
+            return  # it came back
+        self._beats.pop(session, None)
+        await asyncio.to_thread(discard, self._files.pop(session, ()))
+        await asyncio.to_thread(self._forget, session)
+
+    def _read(self, receive):
+        """`receive` that notes the files an event brings along."""
+        body = bytearray()
+
+        async def noted():
+            message = await receive()
+            if message["type"] == "http.request" and len(body) <= MAX_BODY:
+                body.extend(message.get("body", b""))
+                if not message.get("more_body"):
+                    self._note(bytes(body))
+            return message
+
+        return noted
+
+    def _note(self, body: bytes) -> None:
+        try:
+            asked = json.loads(body)
+            session, data = asked["session_hash"], asked["data"]
+        except (ValueError, TypeError, KeyError, RecursionError):
+            return  # Gradio will refuse it
+        if isinstance(session, str) and (found := set(_paths(data))):
+            self._files[session] |= found
+
+
+def _paths(data: object) -> Iterator[str]:
+    """Every "path" in what an event brings."""
+    waiting = [data]
+    while waiting:
+        one = waiting.pop()
+        if isinstance(one, dict):
+            if isinstance(one.get("path"), str):
+                yield one["path"]
+            waiting.extend(one.values())
+        elif isinstance(one, list):
+            waiting.extend(one)

@@ -1,0 +1,161 @@
+"""kill -9 at any moment of a change: afterwards the store is whole, holds what was there, and deleted is deleted.
+
+One process stays, so that Python starts once; for each trial it makes a child that changes a copy of a store and is
+killed after a random part of the time the change takes. TRIALS=N in the environment makes more of them.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import pytest
+
+from tests.conftest import ROOT
+
+TRIALS = int(os.environ.get("TRIALS", 24))  # for each kind of change
+PATIENCE = 100  # s
+
+SCRIPT = r"""
+import json, os, random, shutil, signal, sqlite3, sys, time
+from pathlib import Path
+from tests.core.voices import bytes_on_disk, enrol, voice
+from core.speakers import SpeakerStore
+
+base, work, change, trials = Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3], int(sys.argv[4])
+chance = random.Random(change)
+
+
+def fresh():
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(base, work)
+
+
+def act():
+    store = SpeakerStore(work)
+    if change == "enrol":
+        enrol(store, "New", 50, windows=5)
+    elif change == "session":
+        store.add_session("Person 3", segments=voice(51), model_id="m1", source="mic", consent=True)
+    elif change == "rename":
+        store.rename("Person 3", "Renamed")
+    elif change == "delete":
+        store.delete("Person 3")
+    elif change == "delete_all":
+        store.delete_all()
+    elif change == "import":
+        store.add_people(SpeakerStore(base).records(["Person 1", "Person 2"]), replace=["Person 1", "Person 2"])
+
+
+def state():
+    with sqlite3.connect(work / "speakers.db") as db:
+        db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        counted = [db.execute(f"SELECT COUNT(*) FROM {t}").fetchone()[0] for t in ("speakers", "sessions", "segments")]
+        names = sorted(name for (name,) in db.execute("SELECT name FROM speakers"))
+        sound = db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        sound = sound and not db.execute("PRAGMA foreign_key_check").fetchall()
+    db.close()
+    return counted, names, sound
+
+
+fresh()
+before = state()
+began = time.perf_counter()
+act()
+whole = time.perf_counter() - began
+after = state()
+traces = [piece.cnn.tobytes()[:32] for piece in voice(3, windows=5)] + [voice(3)[0].ann.tobytes()[:32]]
+found = {"killed": 0, "before": 0, "after": 0, "other": [], "unsound": 0, "traces": 0, "notices": 0}
+for trial in range(trials):
+    fresh()
+    child = os.fork()
+    if child == 0:
+        act()
+        os._exit(0)
+    time.sleep(chance.uniform(0, 1.3 * whole))
+    os.kill(child, signal.SIGKILL)
+    _, status = os.waitpid(child, 0)
+    found["killed"] += os.WIFSIGNALED(status)
+    store = SpeakerStore(work)  # what the next start does
+    found["notices"] += store.notice is not None
+    counted, names, sound = state()
+    kind = "before" if (counted, names) == before[:2] else "after" if (counted, names) == after[:2] else "other"
+    found[kind] = found[kind] + ([[counted, names]] if kind == "other" else 1)
+    found["unsound"] += not sound
+    if "Person 3" not in names and change.startswith("delete"):
+        found["traces"] += any(trace in bytes_on_disk(work) for trace in traces)
+print(json.dumps(found))
+"""
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    from core.speakers import SpeakerStore
+    from tests.core.voices import enrol
+
+    folder = tmp_path_factory.mktemp("base")
+    store = SpeakerStore(folder)
+    for seed in range(8):
+        enrol(store, f"Person {seed}", seed, windows=5)
+    return folder
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs fork and kill")
+@pytest.mark.parametrize("change", ["enrol", "session", "rename", "delete", "delete_all", "import"])
+def test_killed_at_any_moment(base, tmp_path, change):
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-W",
+            "ignore::DeprecationWarning",
+            "-c",
+            SCRIPT,
+            base,
+            tmp_path / "work",
+            change,
+            str(TRIALS),
+        ],
+        **{"cwd": ROOT, "capture_output": True, "text": True, "timeout": PATIENCE + TRIALS * 2},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["other"] == [] and found["unsound"] == found["traces"] == found["notices"] == 0, found
+    assert found["before"] + found["after"] == TRIALS and found["killed"] > 0, found
+
+
+FULL = r"""
+import resource, sys
+from tests.core.voices import enrol
+from core.errors import StoreError
+from core.speakers import SpeakerStore
+
+store = SpeakerStore(sys.argv[1])
+size = store.path.stat().st_size
+resource.setrlimit(resource.RLIMIT_FSIZE, (size + 20_000, resource.RLIM_INFINITY))  # the file system gives no more
+try:
+    for seed in range(100, 140):
+        enrol(store, f"More {seed}", seed, windows=5)
+    print("never full")
+except StoreError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+print(sum(len(person.cnn) == 11 for person in SpeakerStore(sys.argv[1]).embeddings("m1")), len(store.profiles()))
+enrol(store, "After all", 1)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of file size")
+def test_a_full_disk_is_said_and_nothing_is_half_stored(base, tmp_path):
+    shutil.copytree(base, tmp_path / "home")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL, tmp_path / "home"],
+        **{"cwd": ROOT, "capture_output": True, "text": True, "timeout": PATIENCE},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    said, counts = done.stdout.splitlines()
+    whole, profiles = map(int, counts.split())
+    assert "cannot be used" in said and "disk is not full" in said
+    assert whole == profiles >= 8

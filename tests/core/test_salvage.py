@@ -1,0 +1,92 @@
+"""A damaged database gives back what is whole in it, and nothing that is not."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from core.speakers import SpeakerStore
+from tests.core.voices import enrol, voice
+
+PAGE = 4096  # bytes
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory) -> bytes:
+    """Thirty people on some hundred pages."""
+    store = SpeakerStore(tmp_path_factory.mktemp("good"))
+    for seed in range(30):
+        enrol(store, f"Person {seed}", seed, windows=5)
+    return store.path.read_bytes()
+
+
+def opened(folder, content: bytes) -> SpeakerStore:
+    folder.mkdir(exist_ok=True)
+    for path in folder.iterdir():
+        path.unlink()
+    (folder / "speakers.db").write_bytes(content)
+    return SpeakerStore(folder)
+
+
+def assert_sound(store: SpeakerStore) -> int:
+    """Whoever is there is there with their own voice, as it was enrolled; how many."""
+    people = store.embeddings("m1")
+    for person in people:
+        pieces = voice(int(person.profile.name.split()[1]), windows=5)[: len(person.cnn)]
+        assert len(pieces) >= 4  # the end may be lost, nothing in between
+        assert np.array_equal(person.cnn, np.stack([piece.cnn for piece in pieces])), person.profile
+        assert np.array_equal(person.ann, np.stack([piece.ann for piece in pieces])), person.profile
+    with sqlite3.connect(store.path) as db:
+        assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+        assert db.execute("PRAGMA foreign_key_check").fetchall() == []
+    db.close()
+    assert len(store.profiles()) == len(people)
+    return len(people)
+
+
+def test_one_bad_page_costs_few_people(good, tmp_path):
+    """A page whose cells are torn, in the middle of the embeddings."""
+    place = len(good) // PAGE // 2 * PAGE
+    store = opened(tmp_path / "home", good[:place] + b"\xff" * PAGE + good[place + PAGE :])
+    assert assert_sound(store) >= 25
+    assert "Person 0, Person 1" in store.notice and "more; enrol the others again" in store.notice
+    assert (tmp_path / "home" / store.notice.split(" kept as ")[1].split(" in ")[0]).read_bytes().count(b"\xff" * PAGE)
+
+
+def test_an_embedding_that_was_written_over_is_not_believed(good, tmp_path):
+    """SQLite itself sees nothing wrong with other bytes inside a value; the row's own length does, when it is asked."""
+    start = good.find(voice(7)[2].cnn.tobytes()[:64])
+    spoilt = bytearray(good)
+    spoilt[start : start + 200] = b"\xa5" * 200
+    spoilt[PAGE * 3] = 0xEE  # something that SQLite does see, so that it is set aside
+    store = opened(tmp_path / "home", bytes(spoilt))
+    assert store.notice
+    assert_sound(store)
+    assert "Person 7" not in {profile.name for profile in store.profiles()}
+
+
+def test_what_has_no_head_saves_nobody(good, tmp_path):
+    for content in (b"text " * 2000, b"\0" * PAGE + good[PAGE:], good[:100]):
+        store = opened(tmp_path / "home", content)
+        assert store.profiles() == [] and "enrol everybody again" in store.notice
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_whatever_is_damaged_the_store_is_whole_afterwards(good, tmp_path_factory, data):
+    content = bytearray(good)
+    for _ in range(data.draw(st.integers(1, 4))):
+        start, length = (
+            data.draw(st.integers(0, len(good) - 1)),
+            data.draw(st.sampled_from((1, 8, 300, PAGE, 5 * PAGE))),
+        )
+        content[start : start + length] = data.draw(st.binary(min_size=1, max_size=8)) * (length // 8 + 1)
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(1, len(good)))]
+    store = opened(tmp_path_factory.getbasetemp() / "damaged", bytes(content))
+    if store.notice:  # else SQLite sees no damage: what is inside a value it cannot know
+        assert_sound(store)
+    enrol(store, "Somebody new", 99)
+    assert "Somebody new" in {profile.name for profile in store.profiles()}

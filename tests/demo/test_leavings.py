@@ -1,0 +1,133 @@
+"""What a browser leaves behind goes when its page is gone: files and sound, on disk and in memory."""
+
+import os
+import time
+
+import numpy as np
+import pytest
+
+from core.audio import SAMPLE_RATE, resample
+from demo import app, leavings, slices
+from demo.app import build
+from demo.cli import free_port
+from demo.live_ear import LiveEar
+from tests.demo.browserless import Page, file_data, wav
+
+GRACE = 0.5  # s
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("private")
+    before = os.environ.get("GRADIO_TEMP_DIR")
+    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+    yield folder
+    os.environ.pop("GRADIO_TEMP_DIR")
+    if before is not None:
+        os.environ["GRADIO_TEMP_DIR"] = before
+
+
+@pytest.fixture(scope="module")
+def server(recognizer, folder):
+    usual = leavings.GRACE_SECONDS
+    leavings.Leavings.__init__.__kwdefaults__["grace"] = GRACE
+    page = build(recognizer)
+    port = free_port("127.0.0.1", 7970)
+    url = app._serve(page, recognizer, host="127.0.0.1", port=port, open_browser=False, password=None)
+    yield page, url
+    page.close(verbose=False)
+    leavings.Leavings.__init__.__kwdefaults__["grace"] = usual
+
+
+def files(folder) -> list[str]:
+    return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def until(truth, seconds: float = 60.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not truth():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.2)
+    return True
+
+
+def test_a_page_that_goes_away_takes_its_files_and_its_voice_along(server, folder, voice):
+    blocks, url = server
+    sound = resample(voice("kofi_test"), 48_000)
+    with Page(url) as page:
+        recording = page.upload("audio.wav", wav(voice("jo_test").samples, SAMPLE_RATE))
+        lights = page.run(page.event("enrol-microphone", "input"), [file_data(recording)])
+        assert "light" in str(lights) and os.path.exists(recording)
+        judged = page.run(page.event("example-kofi_test", "click"), [None])
+        assert "notice-good" in str(judged)
+        for second in range(3):
+            piece = sound.between(second, second + 1.0)
+            path = page.upload("audio.wav", wav(piece.samples, piece.rate))
+            ear = held(blocks, page.session)
+            (ear or LiveEar()).hear(piece.samples, piece.rate)
+            assert os.path.exists(path)
+            page.run(page.event("enrol-microphone", "input"), [file_data(path)])
+        assert len(files(folder)) >= 5, files(folder)
+    assert until(lambda: not files(folder)), files(folder)
+    assert until(lambda: ear is None or not len(ear._ring))
+
+
+def held(blocks, session: str) -> LiveEar | None:
+    holder = blocks.app.state_holder
+    if session not in holder.session_data:
+        return None
+    return next((v for v in holder.session_data[session].state_data.values() if isinstance(v, LiveEar)), None)
+
+
+def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
+    _, url = server
+    page = Page(url)
+    path = page.upload("audio.wav", wav(voice("mei_test").samples, SAMPLE_RATE))
+    page.run(page.event("enrol-microphone", "input"), [file_data(path)])
+    again = Page(url)  # another page, which stays open all the while
+    page.close()
+    assert until(lambda: not os.path.exists(path))
+    mine = again.upload("audio.wav", wav(voice("sven_test").samples, SAMPLE_RATE))
+    again.run(again.event("enrol-microphone", "input"), [file_data(mine)])
+    time.sleep(2 * GRACE)
+    assert os.path.exists(mine)
+    again.close()
+    assert until(lambda: not os.path.exists(mine))
+
+
+def test_only_files_of_the_private_folder_are_discarded(folder, tmp_path):
+    outside = tmp_path / "precious.wav"
+    outside.write_bytes(b"keep")
+    (folder / "link.wav").symlink_to(outside)
+    inside = folder / "inside.wav"
+    inside.write_bytes(b"gone")
+    said = [
+        str(outside),
+        str(folder / "link.wav"),
+        f"{folder}/../{outside.name}",
+        None,
+        "",
+        "a\0b",
+        str(folder),
+        str(inside),
+    ]
+    assert leavings.discard(said) == 1
+    assert outside.read_bytes() == b"keep" and not inside.exists()
+    (folder / "link.wav").unlink()
+
+
+def test_without_the_app_nothing_is_discarded(tmp_path, monkeypatch):
+    monkeypatch.delenv("GRADIO_TEMP_DIR")
+    mine = tmp_path / "mine.wav"
+    mine.write_bytes(b"mine")
+    assert leavings.discard([mine]) == 0 and mine.exists()
+
+
+def test_slices_from_the_future_are_swept_too(folder, voice):
+    """The clock was put back: their time stamps lie ahead."""
+    (folder / "slice").mkdir()
+    path = folder / "slice" / "audio.wav"
+    path.write_bytes(wav(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE))
+    os.utime(path, (time.time() + 86_400,) * 2)
+    assert slices.sweep() == 1 and not path.exists()
