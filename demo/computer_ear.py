@@ -62,11 +62,6 @@ class ComputerEar:
         self.ear.leave()
         self._moment = Moment()
 
-    def leave(self) -> None:
-        """The page is gone: the microphone is closed, nothing of the voice stays."""
-        self.stop()
-        self._moment = Moment()
-
     def look(self) -> Moment:
         """What to show now."""
         self._looked = time.monotonic()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from html import escape
 from urllib.parse import quote
@@ -67,7 +68,7 @@ def player(path: str | None) -> str:
     """The recording to listen to; the browser fetches only what it plays, so hours are no trouble."""
     if not path:
         return ""
-    source = f"/gradio_api/file={quote(path)}"
+    source = f"/gradio_api/file={quote(os.fsencode(path))}"
     return (
         f'<audio controls preload="metadata" src="{escape(source, quote=True)}" aria-label="{texts.PLAYER}"></audio>'
         f'<p class="player-trouble quiet" hidden>{texts.NOT_PLAYABLE}</p>'

@@ -16,9 +16,9 @@ from core.names import FORMULA, clean_name
 from core.segments import Quality, Segment
 from core.speakers import Profile
 from core.timeline import Answer, Timeline
-from demo import answer_view, live, notice_view, people_view, texts, timeline_view
+from demo import answer_view, job_view, live_view, notice_view, people_view, texts, timeline_view
 from demo.job import Job
-from demo.link_or_file import exports, results
+from demo.link_or_file import exports
 from demo.live_ear import Moment
 from demo.palette import colours
 
@@ -89,8 +89,12 @@ def screens(name: str, *, title: str = "talk.wav") -> list[str]:
         notice_view.notice(texts.DELETE_SURE.format(name=name), "error"),
         notice_view.progress(texts.ENROLLING.format(name=name), 0.5),
         notice_view.progress(texts.FETCHING.format(title=title), None),
-        live.view(replace(Moment(), current=answers[0], closed=tuple(answers), listening=True), known),
-        results(job, known),
+        live_view.view(replace(Moment(), current=answers[0], closed=tuple(answers), listening=True), known),
+        job_view.stages(job),
+        job_view.outcome(job, True),
+        job_view.timeline(job, known),
+        job_view.details(job, known),
+        job_view.player("/tmp/" + title),
     ]
     return found
 
