@@ -56,14 +56,14 @@ def test_a_page_that_goes_away_takes_its_files_and_its_voice_along(server, folde
     blocks, url = server
     sound = resample(voice("kofi_test"), 48_000)
     with Page(url) as page:
-        recording = page.upload("audio.wav", wav(voice("jo_test").samples, SAMPLE_RATE))
+        recording = page.upload("recording.wav", wav(voice("jo_test").samples, SAMPLE_RATE))
         lights = page.run(page.event("enrol-microphone", "input"), [file_data(recording)])
         assert "light" in str(lights) and os.path.exists(recording)
         judged = page.run(page.event("example-kofi_test", "click"), [None])
         assert "notice-good" in str(judged)
         for second in range(3):
             piece = sound.between(second, second + 1.0)
-            path = page.upload("audio.wav", wav(piece.samples, piece.rate))
+            path = page.upload("recording.wav", wav(piece.samples, piece.rate))
             ear = held(blocks, page.session)
             (ear or LiveEar()).hear(piece.samples, piece.rate)
             assert os.path.exists(path)
@@ -83,12 +83,12 @@ def held(blocks, session: str) -> LiveEar | None:
 def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
     _, url = server
     page = Page(url)
-    path = page.upload("audio.wav", wav(voice("mei_test").samples, SAMPLE_RATE))
+    path = page.upload("recording.wav", wav(voice("mei_test").samples, SAMPLE_RATE))
     page.run(page.event("enrol-microphone", "input"), [file_data(path)])
     again = Page(url)  # another page, which stays open all the while
     page.close()
     assert until(lambda: not os.path.exists(path))
-    mine = again.upload("audio.wav", wav(voice("sven_test").samples, SAMPLE_RATE))
+    mine = again.upload("recording.wav", wav(voice("sven_test").samples, SAMPLE_RATE))
     again.run(again.event("enrol-microphone", "input"), [file_data(mine)])
     time.sleep(2 * GRACE)
     assert os.path.exists(mine)
