@@ -21,13 +21,13 @@ def fetch_thumbnail(link: Link, address: str | None) -> bytes | None:
         return None
     try:
         import yt_dlp
-
-        from core.sources.one_host import OneHostDL
     except ImportError:
         return None
+    from core.sources.one_host import GuardedDL, one_host
+
     settings = {"quiet": True, "no_warnings": True, "socket_timeout": TIMEOUT_SECONDS, "ignoreconfig": True}
     try:
-        with OneHostDL(settings, host=host) as downloader, downloader.urlopen(address) as answer:
+        with GuardedDL(settings, one_host(host)) as downloader, downloader.urlopen(address) as answer:
             found = answer.read(MAX_BYTES + 1)
     except (yt_dlp.utils.YoutubeDLError, OSError):
         return None
