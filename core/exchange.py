@@ -67,8 +67,9 @@ def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
     norms = []
     for layer in body.layers:
         if isinstance(layer, layers.Conv2D):
-            kernel, biases[layer.name] = take("Conv", layer.kernel.shape)
+            kernel, *bias = take("Conv", layer.kernel.shape)
             layer.kernel.assign(kernel)
+            biases[layer.name] = bias[0] if bias else np.zeros(kernel.shape[-1])  # a bias of zeros is left out
         elif isinstance(layer, layers.Dense):
             layer.kernel.assign(take("MatMul", layer.kernel.shape)[0])
         elif isinstance(layer, AttentiveStatistics):
