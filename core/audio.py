@@ -110,6 +110,15 @@ def decode(source: Source, *, max_seconds: float = 1800.0) -> Audio:
     return concatenate(parts)
 
 
+def to_flac(audio: Audio) -> bytes:
+    """As a FLAC file, 16 bit, mono; `decode` reads it back."""
+    import soundfile
+
+    file = io.BytesIO()
+    soundfile.write(file, audio.samples, audio.rate, format="FLAC", subtype="PCM_16")
+    return file.getvalue()
+
+
 def stream(
     source: Source, *, block_seconds: float = BLOCK_SECONDS, max_seconds: float = MAX_SECONDS
 ) -> Iterator[Audio]:

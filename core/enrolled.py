@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.embedder import Embeddings
 from core.segments import Quality
 
 KINDS = ("segment", "window")  # a 5 s segment, or an overlapping window that only helps to train the head
@@ -47,6 +48,16 @@ class Enrolled:
     sessions: np.ndarray
     starts: np.ndarray
     sources: tuple[str, ...]
+
+    def of(self, model: str) -> np.ndarray:
+        """Embeddings by name, 'cnn' or 'ann'."""
+        return getattr(self, model)
+
+    @property
+    def segments(self) -> Embeddings:
+        """Embeddings of the segments, windows left out."""
+        mask = np.array([kind == "segment" for kind in self.kinds])
+        return Embeddings(self.cnn[mask], self.ann[mask])
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@
     │   ├── DecodeError          empty, truncated, or not audio at all
     │   ├── AudioTooLong         longer than the stated cap
     │   └── EnrolmentRefused     sound, but not good enough to learn a voice from
+    │       └── VoiceInDoubt     good sound, but perhaps not the voice it is said to be: ask, then insist
     ├── SourceError              where the sound should come from
     │   ├── LinkError            no link, a host that is not allowed, or a link that cannot be had
     │   ├── FetchError           a server of audiobooks that does not give what was asked for
@@ -14,7 +15,8 @@
     ├── StoreError               the speaker store
     │   ├── InvalidName          a name that cannot be used
     │   ├── DuplicateName        that name is taken
-    │   └── UnknownSpeaker       no such person
+    │   ├── UnknownSpeaker       no such person
+    │   └── PeopleFileError      a file of people that cannot be taken up
     ├── ModelError               weights missing, altered, or of another version
     └── DatasetError             a training or evaluation folder that cannot be used
 
@@ -41,6 +43,10 @@ class AudioTooLong(AudioError):
 
 class EnrolmentRefused(AudioError):
     """Sound, but not good enough to learn a voice from; nothing was stored."""
+
+
+class VoiceInDoubt(EnrolmentRefused):
+    """The voice is enrolled under another name, or is not that of the person; nothing was stored, unless insisted."""
 
 
 class SourceError(SpeakerError):
@@ -81,6 +87,10 @@ class DuplicateName(StoreError):
 
 class UnknownSpeaker(StoreError):
     """No such person is enrolled."""
+
+
+class PeopleFileError(StoreError):
+    """A file of people that cannot be taken up, or made."""
 
 
 class ModelError(SpeakerError):

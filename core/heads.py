@@ -162,10 +162,18 @@ class Heads:
     """The heads of both models for the people enrolled; immutable, refitted as a whole when people change."""
 
     def __init__(
-        self, names: Sequence[str], people: Sequence[Embeddings], cohort: Embeddings, calibration: Calibration
+        self,
+        names: Sequence[str],
+        people: Sequence[Embeddings],
+        cohort: Embeddings,
+        calibration: Calibration,
+        *,
+        sureness: float = 0.0,
     ):
-        """`people[i]`: the enrolment embeddings of `names[i]`. One person is enough; none answers Unknown always."""
+        """`people[i]`: the enrolment embeddings of `names[i]`. One person is enough; none answers Unknown always.
+        `sureness`: a person less probable than that is not named but runner-up to Unknown."""
         self.names = tuple(names)
+        self.sureness = sureness
         self.calibration = calibration
         fit = fit_svms if len(people) <= CROWD else fit_many
         self.machines = {model: fit([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
@@ -192,6 +200,8 @@ class Heads:
         others = chances.copy()
         others[best] = -1.0
         second = int(others.argmax())
+        if best < len(self.names) and chances[best] < self.sureness:
+            best, second = len(self.names), best
         return Decision(self._name(best), float(chances[best]), self._name(second), float(chances[second]))
 
     def _name(self, column: int) -> str:

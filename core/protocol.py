@@ -26,8 +26,9 @@ from core.calibration import NEUTRAL
 from core.channels import Surroundings, apply
 from core.dataset.build import EXTENSIONS
 from core.embedder import Embeddings
+from core.enrolment import MAX_ENROL_SECONDS, MIN_ENROL_SECONDS
 from core.errors import AudioError, DatasetError, EnrolmentRefused
-from core.recognizer import MAX_ENROL_SECONDS, MIN_ENROL_SECONDS, Recognizer
+from core.recognizer import Recognizer
 from core.segments import CONDENSE_BLOCK_SECONDS, condense_long, fit, normalise, prepare, speech_segments
 
 ENROL_SECONDS = 30.0  # s of speech that enrol

@@ -10,46 +10,34 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import islice
 
 import numpy as np
 
-from core.audio import SEGMENT_SECONDS, Audio, concatenate, resample
+from core.audio import SEGMENT_SECONDS, Audio, decode, resample, to_flac
 from core.embedder import Embedder, Embeddings
+from core.enrolment import (
+    Enrolment,
+    Speech,
+    check_one_voice,
+    check_same_person,
+    check_unknown,
+    gather,
+    learn,
+    most_alike,
+)
 from core.errors import EnrolmentRefused
 from core.heads import SILENT, Calibration, Decision, Heads
-from core.segments import Quality, Segment, condense_long, cut, prepare_judged
-from core.speakers import EnrolledSegment, Profile, SpeakerStore, clean_name
+from core.microphone_match import differences
+from core.names import shortened
+from core.segments import Quality, Segment, cut, prepare_judged
+from core.self_check import SessionGain, Trial, left_out, session_gains
+from core.speakers import EnrolledSegment, SpeakerStore
 from core.spectrogram import spectrogram_image
 from core.timeline import Answer, Timeline
 
-ENROL_SECONDS = 30.0  # s of speech wanted: 6 segments
-MIN_ENROL_SECONDS = 20.0  # s of speech without which an enrolment is refused
-MAX_ENROL_SECONDS = 120.0  # s of speech used; more brings nothing
-WINDOW_STEP_SECONDS = 2.5  # s between the overlapping windows added to train the head
 BATCH = 8  # segments judged together in a recording
-
-
-@dataclass(frozen=True)
-class Enrolment:
-    """What came of an enrolment: the person's profile, seconds of speech used (short pauses counted, as in the
-    minimum), and the quality of each segment."""
-
-    profile: Profile
-    speech: float
-    qualities: tuple[Quality, ...]
-
-    @property
-    def warnings(self) -> list[str]:
-        """Problems found that did not prevent the enrolment, each once."""
-        found = dict.fromkeys(problem for one in self.qualities for problem in one.problems())
-        if self.speech < ENROL_SECONDS:
-            found[f"{self.speech:.0f} s of speech will do, {ENROL_SECONDS:.0f} s are better: add another session"] = (
-                None
-            )
-        return list(found)
 
 
 class Recognizer:
@@ -84,51 +72,102 @@ class Recognizer:
                     [Embeddings(person.cnn, person.ann) for person in people],
                     self.embedder.cohort,
                     self._calibration,
+                    sureness=self.store.sureness() or 0.0,
                 )
                 self._revision = revision
             return self._heads
 
     def enrol(
-        self, name: str, sound: Audio | Iterable[Audio], *, consent: bool, source: str = "file", again: bool = False
+        self,
+        name: str,
+        sound: Audio | Iterable[Audio],
+        *,
+        consent: bool,
+        source: str = "file",
+        again: bool = False,
+        sure: bool = False,
+        keep_audio: bool = False,
+        notes: Iterable[str] = (),
     ) -> Enrolment:
         """Learn a person from 30 s of speech (20 s at least, 120 s at most are used). All or nothing.
 
         `sound`: whole, or in blocks of 16 kHz as `core.audio.stream` gives them. `again`: add a session to a person
-        who is enrolled. Raises `EnrolmentRefused` with what was found, `InvalidName`, `DuplicateName`,
-        `UnknownSpeaker`, `StoreError`.
+        who is enrolled. `sure`: the caller knows that it is the right voice, whatever it sounds like. `keep_audio`: the
+        person wishes the speech to be kept, so that other weights can learn it anew. `notes`: what was odd about the
+        source, kept with the session. Raises `EnrolmentRefused` with what was found, `VoiceInDoubt` (ask, then insist
+        with `sure`), `InvalidName`, `DuplicateName`, `UnknownSpeaker`, `StoreError`.
         """
-        name = clean_name(name)
-        segments = self.enrolment_segments(_blocks(sound))
-        add = self.store.add_session if again else self.store.add
-        profile = add(name, segments=segments, model_id=self.model_id, source=source, consent=consent)
-        qualities = tuple(segment.quality for segment in segments if segment.kind == "segment")
-        return Enrolment(profile, SEGMENT_SECONDS * len(qualities), qualities)
+        name = self.store.get(name).name if again else self.store.free_name(name)
+        speech = gather(_blocks(sound))
+        learned = learn(speech, self.embedder)
+        check_one_voice(speech, learned, self.embedder)
+        people, cohort = self.store.embeddings(self.model_id), self.embedder.cohort
+        if again and not sure:
+            check_same_person(learned, name, people, cohort)
+        elif not again and not sure:
+            check_unknown(name, learned, people, cohort)
+        notes = (*notes, *learned.notes)
+        profile = (self.store.add_session if again else self.store.add)(
+            name,
+            segments=learned.segments,
+            model_id=self.model_id,
+            source=source,
+            consent=consent,
+            remark="; ".join(notes),
+            flac=to_flac(speech.audio) if keep_audio else None,
+        )
+        qualities = tuple(segment.quality for segment in learned.segments if segment.kind == "segment")
+        return Enrolment(profile, SEGMENT_SECONDS * len(qualities), qualities, notes)
 
     def enrolment_segments(self, blocks: Iterable[Audio]) -> list[EnrolledSegment]:
-        """Sound -> segments and overlapping windows with their embeddings; nothing is stored.
+        """Sound -> segments and overlapping windows with their embeddings; nothing is stored or compared.
 
         Raises `EnrolmentRefused` when there is too little speech.
         """
-        speech, heard = _gathered(blocks)
-        starts = [(index * SEGMENT_SECONDS, "segment") for index in range(int(speech.duration / SEGMENT_SECONDS))]
-        starts += [(start + WINDOW_STEP_SECONDS, "window") for start, _ in starts[:-1]]
-        pieces = [
-            (start, kind, *prepare_judged(speech.between(start, start + SEGMENT_SECONDS))) for start, kind in starts
-        ]
-        pieces = [piece for piece in pieces if piece[2] is not None]
-        seconds = SEGMENT_SECONDS * sum(kind == "segment" for _, kind, *_ in pieces)
-        if seconds < MIN_ENROL_SECONDS:
+        return list(learn(gather(blocks, once=False), self.embedder).segments)
+
+    def renew(self, name: str) -> int:
+        """Learn a person anew from the speech that was kept, where other weights made what is there; how many sessions.
+
+        Raises `EnrolmentRefused` when no speech was kept, `UnknownSpeaker`, `StoreError`.
+        """
+        old = [session for session in self.store.sessions(name) if session.model_id != self.model_id]
+        kept = self.store.recordings(name)
+        if old and not any(session.id in kept for session in old):
             raise EnrolmentRefused(
-                f"only {min(speech.duration, seconds + SEGMENT_SECONDS):.1f} s of speech "
-                f"in {round(heard, 1):g} s of sound; "
-                f"{ENROL_SECONDS:.0f} s are wanted, {MIN_ENROL_SECONDS:.0f} s needed: go on speaking, closer to the "
-                "microphone, or give a longer recording"
+                f"the speech of {shortened(name)} was not kept, so these weights cannot learn it anew: add a session"
             )
-        embeddings = self.embedder.embed([samples for _, _, samples, _ in pieces])
-        return [
-            EnrolledSegment(kind, start, judged, embeddings.cnn[row], embeddings.ann[row])
-            for row, (start, kind, _, judged) in enumerate(pieces)
-        ]
+        renewed = [session for session in old if session.id in kept]
+        for session in renewed:
+            learned = learn(Speech(decode(kept[session.id]), 0.0), self.embedder)
+            self.store.renew_session(session.id, segments=learned.segments, model_id=self.model_id)
+        return len(renewed)
+
+    def self_check(self, *, progress: Callable[[float], None] = lambda done: None) -> list[Trial]:
+        """The people enrolled, told apart and kept from strangers on themselves, see `core.self_check`."""
+        people = self.store.embeddings(self.model_id)
+        return left_out(people, self.embedder.cohort, self._calibration, progress=progress) if people else []
+
+    def session_gains(self, name: str, *, progress: Callable[[float], None] = lambda done: None) -> list[SessionGain]:
+        """What each session of a person brings; [] where there is one only. Raises `UnknownSpeaker`."""
+        name, people = self.store.get(name).name, self.store.embeddings(self.model_id)
+        return session_gains(name, people, self.embedder.cohort, self._calibration, progress=progress)
+
+    def nearest(self, name: str) -> tuple[str, float] | None:
+        """Who else enrolled sounds most like a person, and how much (`core.coherence.likeness`; above `SAME_VOICE` they
+        may be one). None where nobody else is enrolled with these weights. Raises `UnknownSpeaker`."""
+        name, people = self.store.get(name).name, self.store.embeddings(self.model_id)
+        person = next((one for one in people if one.profile.name == name), None)
+        others = [one for one in people if one is not person]
+        return most_alike(person.segments, others, self.embedder.cohort) if person is not None and others else None
+
+    def mismatch(self, name: str, now: Sequence[Quality]) -> list[str]:
+        """How the microphone in use differs from the person's enrolment, see `core.microphone_match.differences`.
+
+        `now`: the qualities of what was heard last. Raises `UnknownSpeaker`.
+        """
+        sessions = self.store.sessions(name)
+        return differences([quality for session in sessions for quality in session.qualities], now)
 
     def judge(self, sound: Audio, *, at: float = 0.0) -> Answer:
         """One segment (5 s or less; what live use judges every second), which began at `at` seconds."""
@@ -165,21 +204,3 @@ _SILENCE: dict[str, Decision] = {"cnn": SILENT, "ann": SILENT, "both": SILENT}
 def _blocks(sound: Audio | Iterable[Audio]) -> Iterable[Audio]:
     """Sound as blocks of 16 kHz; what is whole is resampled where it must be."""
     return [resample(sound)] if isinstance(sound, Audio) else sound
-
-
-def _gathered(blocks: Iterable[Audio]) -> tuple[Audio, float]:
-    """The speech in `blocks`, `MAX_ENROL_SECONDS` of it at most, and how many seconds were listened to."""
-    heard, parts, total = 0.0, [], 0.0
-
-    def counted() -> Iterator[Audio]:
-        nonlocal heard
-        for block in blocks:
-            heard += block.duration
-            yield block
-
-    for part in condense_long(counted()):
-        parts.append(part)
-        total += part.duration
-        if total >= MAX_ENROL_SECONDS:
-            break
-    return concatenate(parts), heard

@@ -21,6 +21,8 @@ MIN_REST_SECONDS = 2.5  # s: a rest of this length becomes a segment of its own
 MIN_SPEECH_SECONDS = 1.0  # s of speech below which a segment is `NotEnoughSpeech`
 TARGET_LEVEL_DBFS = -20.0  # dBFS: level of a prepared segment
 CLIP_LEVEL = 0.985  # of full scale: a sample at or above counts as clipped
+POOR_CLIPPED = 0.05  # of the samples: nothing is learned from a segment with more
+POOR_SNR_DB = 3.0  # dB: nor from one with less
 NARROW_HZ = 4_500.0  # Hz: speech that reaches no higher came through a telephone or a hands-free headset
 CONDENSE_BLOCK_SECONDS = 10.0  # s: speech activity adapts to level and noise in blocks of this length
 
@@ -76,6 +78,11 @@ class Quality:
     def enough(self) -> bool:
         """Is there enough speech for a decision?"""
         return self.speech >= MIN_SPEECH_SECONDS
+
+    @property
+    def poor(self) -> bool:
+        """Is it too bad to learn a voice from?"""
+        return not self.enough or self.clipped > POOR_CLIPPED or self.snr < POOR_SNR_DB
 
     def problems(self) -> list[str]:
         """What is wrong, each as one sentence with what to do; empty when all is well."""

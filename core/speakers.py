@@ -99,6 +99,13 @@ class SpeakerStore:
         with self.database.connection() as db:
             return find_person(db, name)
 
+    def free_name(self, name: str) -> str:
+        """`name` as it would be kept. Raises `InvalidName`, `DuplicateName`."""
+        name = clean_name(name)
+        with self.database.connection() as db:
+            _check_free(db, name)
+        return name
+
     def embeddings(self, model_id: str) -> list[Enrolled]:
         """Embeddings made by `model_id`, by person in the order of enrolment; people without any are left out."""
         people: dict[int, list[tuple]] = {}
@@ -200,11 +207,7 @@ class SpeakerStore:
         new = clean_name(new)
         with self.database.change(scrub=True) as db:
             speaker = find_person(db, old).id
-            taken = db.execute(
-                "SELECT name FROM speakers WHERE key = ? AND id != ?", (name_key(new), speaker)
-            ).fetchone()
-            if taken:
-                raise DuplicateName(_taken(taken[0]))
+            _check_free(db, new, but_for=speaker)
             db.execute("UPDATE speakers SET name = ?, key = ? WHERE id = ?", (new, name_key(new), speaker))
             return _profile(db, speaker)
 
@@ -267,8 +270,12 @@ def find_person(db: sqlite3.Connection, name: str) -> Profile:
     raise UnknownSpeaker(f"no one is called {shortened(name)}; enrolled: {listed(names)}")
 
 
-def _taken(name: str) -> str:
-    return f"{shortened(name)} is enrolled already: use another name, add a session to it, or delete it first"
+def _check_free(db: sqlite3.Connection, name: str, *, but_for: int = 0) -> None:
+    taken = db.execute("SELECT name FROM speakers WHERE key = ? AND id != ?", (name_key(name), but_for)).fetchone()
+    if taken:
+        raise DuplicateName(
+            f"{shortened(taken[0])} is enrolled already: use another name, add a session to it, or delete it first"
+        )
 
 
 def _session(
@@ -284,9 +291,7 @@ def _add_person(db: sqlite3.Connection, person: PersonRecord) -> Profile:
     name = clean_name(person.name)
     if not person.sessions:
         raise StoreError(f"{shortened(name)} has no session: record at least 5 s of speech")
-    taken = db.execute("SELECT name FROM speakers WHERE key = ?", (name_key(name),)).fetchone()
-    if taken:
-        raise DuplicateName(_taken(taken[0]))
+    _check_free(db, name)
     speaker = db.execute(
         "INSERT INTO speakers (name, key, created_at, consent_at) VALUES (?, ?, ?, ?)",
         (name, name_key(name), person.created_at, person.consent_at),

@@ -9,9 +9,10 @@ from contextlib import ExitStack, closing
 from dataclasses import replace
 
 from core.audio import Audio
+from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
 from core.errors import DuplicateName, StoreError, UnknownSpeaker
 from core.names import clean_name, shortened
-from core.recognizer import ENROL_SECONDS, MAX_ENROL_SECONDS, Recognizer
+from core.recognizer import Recognizer
 from core.segments import Segment, cut
 from core.sources import file
 from core.sources.microphone import devices as input_devices

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Iterator
 
 from core.audio import SEGMENT_SECONDS
+from core.enrolment import Enrolment
 from core.errors import InvalidName, SpeakerError, StoreError
 from core.names import clean_name
-from core.recognizer import Enrolment, Recognizer
+from core.recognizer import Recognizer
 from demo import texts
 from demo.live import device_choices
 from demo.notice_view import notice, progress, trouble

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from html import escape
 
-from core.recognizer import ENROL_SECONDS, MIN_ENROL_SECONDS
+from core.enrolment import ENROL_SECONDS, MIN_ENROL_SECONDS
 from core.segments import Quality
 from core.speakers import Profile
 from demo import texts

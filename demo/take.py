@@ -6,8 +6,8 @@ import threading
 from collections.abc import Iterable, Iterator
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate, stream
+from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
 from core.errors import Cancelled, EnrolmentRefused
-from core.recognizer import ENROL_SECONDS, MAX_ENROL_SECONDS
 from core.segments import Quality, condense_long, quality
 from core.sources import youtube
 from core.sources.microphone import Microphone

@@ -5,8 +5,11 @@ import pytest
 
 from core.audio import SAMPLE_RATE, Audio, concatenate
 from core.embedder import Embedder
-from core.errors import DuplicateName, EnrolmentRefused, InvalidName, StoreError, UnknownSpeaker
-from core.recognizer import MAX_ENROL_SECONDS, MIN_ENROL_SECONDS, Recognizer
+from core.enrolment import MAX_ENROL_SECONDS, MIN_ENROL_SECONDS
+from core.errors import DuplicateName, EnrolmentRefused, InvalidName, StoreError, UnknownSpeaker, VoiceInDoubt
+from core.recognizer import Recognizer
+from core.sureness import recommend
+from tests.core import voices
 
 
 @pytest.fixture(scope="module")
@@ -41,8 +44,9 @@ def test_a_second_session_adds(empty, voice):
     first = empty.enrol("Jo", voice("jo_enrol"), consent=True).profile.segments
     with pytest.raises(DuplicateName):
         empty.enrol("jo", voice("jo_enrol"), consent=True)
-    assert empty.enrol("Jo", voice("jo_enrol"), consent=True, again=True).profile.sessions == 2
-    assert empty.store.get("Jo").segments == 2 * first
+    other = concatenate([voice("jo_test"), voice("jo_enrol").between(20, 36)])
+    made = empty.enrol("jo", other, consent=True, again=True)
+    assert made.profile.sessions == 2 and empty.store.get("Jo").segments == first + len(made.qualities)
     with pytest.raises(UnknownSpeaker):
         empty.enrol("Mei", voice("jo_enrol"), consent=True, again=True)
 
@@ -117,6 +121,99 @@ def test_a_noisy_enrolment_is_taken_with_a_warning(empty, voice, chance):
     noise = chance.standard_normal(len(clean)).astype(np.float32) * np.sqrt(np.mean(clean**2)) * 10 ** (-6 / 20)
     made = empty.enrol("Kofi", Audio(np.clip(clean + noise, -1, 1)), consent=True)
     assert any("find a quieter place" in warning for warning in made.warnings)
+
+
+# -- what keeps a wrong voice out -------------------------------------------------------------------------------------
+
+
+def refuses(recognizer, error, says, name, sound, **options):
+    """The enrolment is refused in these words and changes nothing."""
+    before = recognizer.store.revision()
+    with pytest.raises(error, match=says) as caught:
+        recognizer.enrol(name, sound, consent=True, **options)
+    assert caught.type is error and recognizer.store.revision() == before
+
+
+@pytest.mark.parametrize("share", [0.5, 5 / 6])
+def test_two_voices_are_refused(empty, voice, share):
+    two = concatenate([voice("amina_enrol").between(0, 36 * share), voice("kofi_enrol").between(0, 36 * (1 - share))])
+    refuses(empty, EnrolmentRefused, "not sound like one voice", "Amina", two)
+
+
+def test_the_same_sound_counts_once(empty, voice):
+    part = voice("sven_enrol").between(2, 14)
+    quiet = Audio(part.samples * np.float32(0.4))
+    refuses(empty, EnrolmentRefused, "repeat the very same sound", "Sven", concatenate([part, quiet, part]))
+    made = empty.enrol("Sven", concatenate([voice("sven_enrol"), part]), consent=True)
+    assert any("count once" in note for note in made.notes) and "count once" in empty.store.sessions("Sven")[0].remark
+
+
+def test_bad_segments_are_left_out_and_said(empty, voice):
+    good = voice("kofi_enrol")
+    clipped = Audio(np.clip(good.between(25, 34).samples * 60, -1, 1))
+    made = empty.enrol("Kofi", concatenate([good.between(0, 24), clipped]), consent=True)
+    assert any("left out" in note and "clipped" in note for note in made.notes)
+    assert all(not one.poor for one in made.qualities)
+    refuses(empty, EnrolmentRefused, "good speech.*clipped", "Jo", Audio(np.clip(good.samples * 60, -1, 1)))
+
+
+def test_a_voice_that_is_known_already_is_put_in_doubt(empty, voice):
+    empty.enrol("Jo", voice("jo_enrol"), consent=True)
+    other = concatenate([voice("jo_test"), voice("jo_enrol").between(20, 36)])
+    refuses(empty, VoiceInDoubt, 'sounds like "Jo", who is enrolled already: add a session', "Robin", other)
+    refuses(empty, VoiceInDoubt, 'this very recording is enrolled already as "Jo"', "Robin", voice("jo_enrol"))
+    refuses(empty, EnrolmentRefused, "this very recording is part of", "Jo", voice("jo_enrol"), again=True)
+    refuses(empty, VoiceInDoubt, 'does not sound like "Jo"', "Jo", voice("kofi_enrol"), again=True)
+    assert empty.enrol("Robin", other, consent=True, sure=True).profile.name == "Robin"
+    empty.enrol("Kofi", voice("kofi_enrol"), consent=True)  # another voice needs no second word
+
+
+def test_speech_is_kept_only_when_wished_and_renews_a_profile(empty, voice):
+    empty.enrol("Jo", voice("jo_enrol"), consent=True, keep_audio=True)
+    empty.enrol("Kofi", voice("kofi_enrol"), consent=True)
+    (session,), (other,) = empty.store.sessions("Jo"), empty.store.sessions("Kofi")
+    assert session.audio and not other.audio
+    before = empty.store.embeddings(empty.model_id)[0].segments
+    for one in (session, other):
+        empty.store.renew_session(one.id, segments=voices.voice(3), model_id="older")
+    assert {one.name for one in empty.store.outdated(empty.model_id)} == {"Jo", "Kofi"}
+    assert empty.renew("Jo") == 1 and empty.renew("Jo") == 0
+    after = empty.store.embeddings(empty.model_id)[0].segments
+    assert np.mean(np.sum(before.cnn * after.cnn, axis=1)) > 0.98  # 16 bit and another cut of the pauses
+    with pytest.raises(EnrolmentRefused, match="was not kept"):
+        empty.renew("Kofi")
+
+
+def test_the_people_enrolled_are_told_apart_on_themselves(empty, voice):
+    for name in ("Amina", "Kofi"):
+        empty.enrol(name, voice(f"{name.lower()}_enrol"), consent=True)
+    assert empty.session_gains("Kofi") == []
+    empty.enrol(
+        *("Kofi", concatenate([voice("kofi_test"), voice("kofi_enrol").between(20, 36)])), consent=True, again=True
+    )
+    trials = empty.self_check()
+    people = [one for one in trials if one.person]
+    assert len(people) == sum(one.segments for one in empty.store.profiles()) and all(one.right for one in people)
+    strangers = [one for one in trials if not one.person]
+    assert len(strangers) == len(empty.embedder.cohort) and np.mean([one.probability_first for one in strangers]) < 0.2
+    found = recommend(trials)
+    assert found.best.missed == 0.0 and found.best.misnamed < 0.1 and found.corrections == 0
+    gains = empty.session_gains("Kofi")
+    assert [one.session for one in gains] == [one.id for one in empty.store.sessions("Kofi")]
+    assert all(one.without[0] > 0.5 and one.within[1] > 0.5 for one in gains)
+    assert empty.nearest("Kofi")[0] == "Amina"
+
+
+def test_how_sure_to_be_is_followed(empty, voice):
+    empty.enrol("Jo", voice("jo_enrol"), consent=True)
+    empty.store.choose_sureness(0.95)
+    heads = empty.heads()
+    assert heads.sureness == 0.95
+    chances = np.array([[0.9, 0.1], [0.96, 0.04]])
+    assert [str(heads._decision(one)) for one in chances] == [
+        "Unknown 0.10 (next: Jo 0.90)",
+        "Jo 0.96 (next: Unknown 0.04)",
+    ]
 
 
 def test_blocks_do_not_matter_to_an_enrolment(empty, voice):
