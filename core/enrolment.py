@@ -20,7 +20,7 @@ from core.enrolled import Enrolled, EnrolledSegment, Profile
 from core.errors import EnrolmentRefused, VoiceInDoubt
 from core.names import shortened
 from core.repeats import without_repeats
-from core.segments import Quality, condense_long, prepare, prepare_judged
+from core.segments import Quality, condense_long, prepare_judged
 
 ENROL_SECONDS = 30.0  # s of speech wanted: 6 segments
 MIN_ENROL_SECONDS = 20.0  # s of speech without which an enrolment is refused
@@ -157,8 +157,9 @@ def _why(poor: Sequence[Quality]) -> str:
 def check_one_voice(speech: Speech, learned: Learned, embedder: Embedder) -> Coherence:
     """How coherent it is; raises `EnrolmentRefused` when more than one voice speaks."""
     audio, step = speech.audio, WINDOW_STEP_SECONDS
-    pieces = (prepare(audio.between(index * step, (index + 1) * step)) for index in range(int(audio.duration / step)))
-    halves = embedder.embed([samples for samples in pieces if samples is not None])
+    pieces = (audio.between(index * step, (index + 1) * step) for index in range(int(audio.duration / step)))
+    judged = [prepare_judged(piece) for piece in pieces]
+    halves = embedder.embed([samples for samples, quality in judged if not quality.poor])
     found = coherence(learned.embeddings, halves, embedder.cohort)
     if not found.one_voice:
         raise EnrolmentRefused(

@@ -80,6 +80,8 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("sources", metavar="SOURCE", nargs="+", help="file, link or mic; several make one enrolment")
     command.add_argument("--yes-consent", action="store_true", help="the person agrees that their voice is stored")
     command.add_argument("--again", action="store_true", help="add a session to a person who is enrolled")
+    command.add_argument("--sure", action="store_true", help="it is the right voice, even where it sounds like another")
+    command.add_argument("--keep-audio", action="store_true", help="keep the speech too, to renew it for other weights")
     command.set_defaults(command="enrol")
 
     command = commands.add_parser("identify", help="name who speaks, every 5 s", parents=[home, part, device])
@@ -100,7 +102,11 @@ def parser() -> argparse.ArgumentParser:
     )
     command.set_defaults(command="live")
 
-    command = commands.add_parser("speakers", help="list, rename or delete people", parents=[home])
+    secret = _Parser(add_help=False)
+    secret.add_argument("--passphrase-file", metavar="FILE", help="its first line is the passphrase (else: asked)")
+    command = commands.add_parser(
+        "speakers", help="the people enrolled: list, show, rename, delete, export ...", parents=[home]
+    )
     actions = command.add_subparsers(metavar="ACTION", required=True)
     action = actions.add_parser("list", help="who is enrolled", parents=[home])
     action.set_defaults(command="list_speakers")
@@ -112,6 +118,26 @@ def parser() -> argparse.ArgumentParser:
     action.add_argument("name", metavar="NAME", nargs="?")
     action.add_argument("--all", action="store_true", help="everybody")
     action.set_defaults(command="delete")
+    action = actions.add_parser("show", help="a person's sessions and what they are worth", parents=[home])
+    action.add_argument("name", metavar="NAME")
+    action.set_defaults(command="show")
+    action = actions.add_parser("export", help="people into one file", parents=[home, secret])
+    action.add_argument("file", metavar="FILE")
+    action.add_argument("names", metavar="NAME", nargs="*", help="else everybody")
+    action.add_argument("--encrypt", action="store_true", help="with a passphrase")
+    action.set_defaults(command="export")
+    action = actions.add_parser("import", help="people from such a file", parents=[home, secret])
+    action.add_argument("file", metavar="FILE")
+    taken = action.add_mutually_exclusive_group()
+    taken.add_argument("--skip", action="store_true", help="leave out people whose name is enrolled")
+    taken.add_argument("--replace", action="store_true", help="put them in the place of those enrolled")
+    action.set_defaults(command="import_people")
+    action = actions.add_parser("renew", help="learn a person anew from kept speech", parents=[home])
+    action.add_argument("name", metavar="NAME")
+    action.set_defaults(command="renew")
+    action = actions.add_parser("sure", help="how sure to be before somebody is named", parents=[home])
+    action.add_argument("probability", metavar="P", nargs="?", type=_probability, help="0 to 0.99; else: recommend one")
+    action.set_defaults(command="sure")
 
     command = commands.add_parser("devices", help="list microphones", parents=[home])
     command.set_defaults(command="devices")
@@ -138,9 +164,10 @@ def _run(options: argparse.Namespace) -> None:
             password=password,
         )
     else:
-        from demo import cli_commands
+        from demo import cli_commands, cli_people
 
-        getattr(cli_commands, options.command)(options)
+        place = cli_people if hasattr(cli_people, options.command) else cli_commands
+        getattr(place, options.command)(options)
 
 
 def _ask_password(question: str) -> str:
@@ -166,6 +193,12 @@ def seconds(text: str) -> float:
         raise argparse.ArgumentTypeError(f"{text[:40]!r} is no time: give seconds or minutes:seconds, 90 or 1:30")
     hours, minutes, rest = found.groups()
     return int(hours or 0) * 3600 + int(minutes or 0) * 60 + float(rest)
+
+
+def _probability(text: str) -> float:
+    if not re.fullmatch(r"0?\.\d{1,4}|0", text, re.ASCII):
+        raise argparse.ArgumentTypeError(f"{text[:40]!r} is no probability: give a number from 0 to 0.99")
+    return float(text)
 
 
 def _port(text: str) -> int:

@@ -10,7 +10,7 @@ from dataclasses import replace
 
 from core.audio import Audio
 from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
-from core.errors import DuplicateName, StoreError, UnknownSpeaker
+from core.errors import DuplicateName, StoreError, UnknownSpeaker, VoiceInDoubt
 from core.names import clean_name, shortened
 from core.recognizer import Recognizer
 from core.segments import Segment, cut
@@ -38,7 +38,17 @@ def enrol(options: Namespace) -> None:
     kinds = ", ".join(dict.fromkeys(map(kind, options.sources)))
     try:
         with closing(_enrolment_sound(options, progress)) as sound:
-            done = recognizer.enrol(name, sound, consent=True, source=kinds, again=options.again)
+            done = recognizer.enrol(
+                name,
+                sound,
+                consent=True,
+                source=kinds,
+                again=options.again,
+                sure=options.sure,
+                keep_audio=options.keep_audio,
+            )
+    except VoiceInDoubt as error:
+        raise VoiceInDoubt(f"{error}; insist with --sure") from error
     finally:
         progress.clear()
     for warning in done.warnings:

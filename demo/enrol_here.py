@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from core.audio import Audio
-from core.errors import EnrolmentRefused, InvalidName, StoreError
+from core.enrolment import ENROL_SECONDS, MIN_ENROL_SECONDS
+from core.errors import EnrolmentRefused, InvalidName, StoreError, VoiceInDoubt
 from core.names import clean_name
-from core.recognizer import ENROL_SECONDS, MIN_ENROL_SECONDS, Recognizer
+from core.recognizer import Recognizer
 from core.segments import Segment, clock
 from core.sources import file
 from demo import texts
@@ -59,9 +60,15 @@ def sound_of(path: str, spans: Sequence[Segment]) -> Iterator[Audio]:
 
 
 def enrol(
-    recognizer: Recognizer, job: Job, spans: Sequence[Segment], name: str, consent: bool, again: bool
+    recognizer: Recognizer,
+    job: Job,
+    spans: Sequence[Segment],
+    name: str,
+    consent: bool,
+    again: bool,
+    sure: bool = False,
 ) -> Iterator[tuple[str, bool]]:
-    """Enrol; yields a notice, and whether it is done."""
+    """Enrol; yields a notice, and whether it is done. Raises `VoiceInDoubt` when the user must insist (`sure`)."""
     try:
         if not (name or "").strip():
             raise InvalidName(texts.NO_NAME)
@@ -72,9 +79,11 @@ def enrol(
         name = clean_name(name)
         yield progress(texts.ENROLLING.format(name=name), None), False
         source = "link" if job.is_link else "file"
-        done = recognizer.enrol(name, sound_of(job.player, spans), consent=True, source=source, again=again)
+        done = recognizer.enrol(name, sound_of(job.player, spans), consent=True, source=source, again=again, sure=sure)
         said = texts.ENROLLED_HERE.format(name=done.profile.name, count=texts.counted(len(done.qualities), "segment"))
         yield notice(said, "good"), True
+    except VoiceInDoubt:
+        raise
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         yield trouble(error), False
 
@@ -92,6 +101,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
         name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="here-name")
         consent = gr.Checkbox(label=texts.CONSENT, elem_id="here-consent")
         again = gr.Checkbox(label=texts.AGAIN, elem_id="here-again")
+        sure = gr.Checkbox(label=texts.SURE, visible=False, elem_id="here-sure")
         with gr.Row(elem_classes="pair"):
             go = gr.Button(texts.ENROL, variant="primary", scale=3, min_width=120, elem_id="here-go")
             clear = gr.Button(texts.CLEAR, scale=1, min_width=80, elem_id="here-clear")
@@ -102,20 +112,24 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
         return gr.update(visible=bool(found)), chosen_view(found, label), found, gr.skip() if not found else ""
 
     def enrolled(current: Job, found: list[Segment], *values) -> Iterator[tuple]:
-        for html, done in enrol(recognizer, current, found, *values):
-            if done:
-                yield html, gr.update(visible=False), [], "", False, False
-            else:
-                yield html, *(gr.skip() for _ in range(5))
+        try:
+            for html, done in enrol(recognizer, current, found, *values):
+                if done:
+                    yield html, gr.update(visible=False), [], "", False, False, gr.update(value=False, visible=False)
+                else:
+                    yield html, *(gr.skip() for _ in range(6))
+        except VoiceInDoubt as error:  # shown is the box that lets the user insist
+            yield trouble(error), *(gr.skip() for _ in range(5)), gr.update(visible=True)
 
     chosen.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
     shown.select(chosen, None, [panel, summary, spans, said], **private)
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
+    name.input(lambda: gr.update(value=False, visible=False), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)
     event = go.click(
         enrolled,
-        [job, spans, name, consent, again],
-        [said, panel, spans, name, consent, again],
+        [job, spans, name, consent, again, sure],
+        [said, panel, spans, name, consent, again, sure],
         concurrency_id="enrol",
         concurrency_limit=1,
         **private,

@@ -11,8 +11,9 @@ import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate, decode, stream
 from core.embedder import Embeddings
+from core.enrolment import MAX_ENROL_SECONDS
 from core.names import name_key
-from core.recognizer import MAX_ENROL_SECONDS, Recognizer
+from core.recognizer import Recognizer
 from core.segments import condense_long, prepare_judged
 from core.speakers import Enrolled
 from demo.examples import EXAMPLE_SOURCE, PEOPLE, clip

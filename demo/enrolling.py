@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from core.audio import SEGMENT_SECONDS
 from core.enrolment import Enrolment
-from core.errors import InvalidName, SpeakerError, StoreError
+from core.errors import InvalidName, SpeakerError, StoreError, VoiceInDoubt
 from core.names import clean_name
 from core.recognizer import Recognizer
 from demo import texts
@@ -52,8 +52,12 @@ def enrol(
     recorded: str | None,
     path: str | None,
     link: str,
+    sure: bool = False,
+    keep_audio: bool = False,
 ) -> Iterator[tuple[str, str | None, bool]]:
-    """Enrol; yields notice, lights (None: as they are) and whether it is done and the form can be emptied."""
+    """Enrol; yields notice, lights (None: as they are) and whether it is done and the form can be emptied.
+
+    Raises `VoiceInDoubt` when the user must say that it is the right voice (`sure`)."""
     try:
         name = _named(name, consent)
         told, outcome = [0.0], []
@@ -62,7 +66,8 @@ def enrol(
             try:
                 sound = _sound(take, where, recorded, path, link, told)
                 stored = STORED_AS[where]
-                outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, again=again))
+                wishes = {"again": again, "sure": sure, "keep_audio": keep_audio}
+                outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, **wishes))
             except Exception as error:  # noqa: BLE001 - raised again below
                 outcome.append(error)
 
@@ -77,7 +82,11 @@ def enrol(
         done: Enrolment = outcome[0]
         text = texts.SESSION_ADDED if again else texts.ENROLLED
         text = text.format(name=done.profile.name, segments=len(done.qualities))
-        yield notice(text, "good"), gathered(SEGMENT_SECONDS * len(done.qualities), done.qualities), True
+        notes = "".join(notice(note) for note in done.notes)
+        lights = gathered(SEGMENT_SECONDS * len(done.qualities), done.qualities)
+        yield notice(text, "good") + notes, lights, True
+    except VoiceInDoubt:
+        raise
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         yield trouble(error), None, False
 
@@ -133,6 +142,8 @@ def build_form(recognizer: Recognizer):
     lights = gr.HTML(gathered(0.0, []), elem_id="enrol-lights")
     consent = gr.Checkbox(label=texts.CONSENT, elem_id="enrol-consent")
     again = gr.Checkbox(label=texts.AGAIN, elem_id="enrol-again")
+    keep_audio = gr.Checkbox(label=texts.KEEP_AUDIO, elem_id="enrol-keep-audio")
+    sure = gr.Checkbox(label=texts.SURE, visible=False, elem_id="enrol-sure")
     with gr.Row(elem_classes="pair"):
         go = gr.Button(texts.ENROL, variant="primary", scale=3, min_width=150, elem_id="enrol-go")
         stop = gr.Button(texts.CANCEL, scale=1, min_width=80, elem_id="enrol-cancel")
@@ -147,23 +158,28 @@ def build_form(recognizer: Recognizer):
 
     def enrolled(*values) -> Iterator[tuple]:
         current: Take = values[0]
-        for html, shown, done in enrol(recognizer, *values):
-            if not done:
-                yield html, shown if shown is not None else gr.skip(), *(gr.skip() for _ in range(6))
-                continue
-            current.sound = None
-            yield html, shown, "", False, False, None, None, ""
+        try:
+            for html, shown, done in enrol(recognizer, *values):
+                if not done:
+                    yield html, shown if shown is not None else gr.skip(), *(gr.skip() for _ in range(8))
+                    continue
+                current.sound = None
+                yield html, shown, "", False, False, None, None, "", False, gr.update(value=False, visible=False)
+        except VoiceInDoubt as error:  # shown is the box that lets the user insist
+            yield trouble(error), *(gr.skip() for _ in range(8)), gr.update(visible=True)
 
     boxes = [browser_box, file_box, link_box, computer_box]
     where.change(chosen, [where, take], [*boxes, passage, device, lights, said], **private)
     recorded.input(check, recorded, [lights, said], **private)  # not `change`: emptying the form keeps the lights
     upload.upload(check, upload, [lights, said], **private)
+    for doubtful in (name.input, recorded.input, upload.upload, where.change):  # a new voice must be judged anew
+        doubtful(lambda: gr.update(value=False, visible=False), None, sure, **private)
     begin.click(record, [take, device], [lights, said], concurrency_limit=4, **private)
     gr.on([finish.click, stop.click], lambda current: current.stop(), take, None, **private)
     return go.click(
         enrolled,
-        [take, name, consent, again, where, recorded, upload, link],
-        [said, lights, name, consent, again, recorded, upload, link],
+        [take, name, consent, again, where, recorded, upload, link, sure, keep_audio],
+        [said, lights, name, consent, again, recorded, upload, link, keep_audio, sure],
         concurrency_id="enrol",
         concurrency_limit=1,
         **private,

@@ -2,7 +2,7 @@
 
 TITLE = "Who is speaking?"
 SUBTITLE = "Two small networks listen side by side: one looks at the sound, one measures it."
-PRIVACY = "Voices stay on this computer: nothing is sent anywhere, and recordings are not kept."
+PRIVACY = "Voices stay on this computer: nothing is sent anywhere, and recordings are kept only if you say so."
 NO_LOCK = "A replayed or imitated voice can pass: this is no lock."
 
 LIVE = "Live"
@@ -152,6 +152,8 @@ NAME = "Name"
 NAME_HOLDER = "for example Amina"
 CONSENT = "This person agrees that their voice is learned and kept on this computer"
 AGAIN = "Already enrolled: add this as another session"
+SURE = "I am sure: it is the right person, whatever it sounds like"
+KEEP_AUDIO = "Keep the speech too, so that the profile can be renewed when the networks change"
 ENROL_FROM = "Voice from"
 FROM_BROWSER = "Browser microphone"
 FROM_FILE = "File"

@@ -68,7 +68,7 @@ def everybody_enrolled(folder: Path) -> Path:
     """A store with the five example people, made once below `folder`; who changes it takes a copy."""
     home = Path(tempfile.mkdtemp(dir=folder))
     for name in PEOPLE:
-        done = command("enrol", name, SAMPLES / f"{name.lower()}_enrol.opus", "--yes-consent", "--home", home)
+        done = command("enrol", name, SAMPLES / f"{name.lower()}_enrol.opus", "--yes-consent", "--sure", "--home", home)
         assert done.code == 0, done.err
     return home
 

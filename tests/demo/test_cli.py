@@ -148,7 +148,8 @@ def test_times_as_people_write_them():
 
 def test_several_sources_and_another_session(people):
     done = command(
-        *("enrol", "Ada", SAMPLES / "amina_test.opus", SAMPLES / "amina_enrol.opus", "--to", "12", "--yes-consent")
+        *("enrol", "Ada", SAMPLES / "amina_test.opus", SAMPLES / "amina_enrol.opus", "--to", "12", "--yes-consent"),
+        "--sure",
     )
     assert done.code == 0 and re.search(r"Ada is enrolled: 4 segments", done.out), done
     refused(command("enrol", "Ana", SAMPLES / "jo_enrol.opus", "--again", "--yes-consent"), 'no one is called "Ana"')

@@ -1,0 +1,148 @@
+"""The people enrolled, on the command line: a person's page, export, import, renewal, and how sure to be."""
+
+from __future__ import annotations
+
+import os
+import sys
+from argparse import Namespace
+from pathlib import Path
+from statistics import median
+
+from core import people_file
+from core.coherence import SAME_VOICE
+from core.corrections import corrections
+from core.enrolled import Session
+from core.errors import DuplicateName, PeopleFileError, StoreError
+from core.names import name_key, shortened
+from core.recognizer import Recognizer
+from core.speakers import SpeakerStore
+from core.sureness import recommend
+from demo.cli_text import table
+
+
+def show(options: Namespace) -> None:
+    """speakers show NAME: sessions with quality, who sounds most alike, and what each session is worth."""
+    recognizer = Recognizer(options.home)
+    person = recognizer.store.get(options.name)
+    sessions = recognizer.store.sessions(person.name)
+    gains = {one.session: one for one in recognizer.session_gains(person.name)}
+    print(f"{person.name}: enrolled {person.created_at[:10]}, consent given {person.consent_at[:10]}\n")
+    rows = [("session", "from", "segments", "level", "noise", "band", "alone", "with it", "")]
+    for number, one in enumerate(sessions, 1):
+        gain = gains.get(one.id)
+        worth = (f"{gain.without[0]:.0%}", f"{gain.within[0]:.0%}") if gain else ("-", "-")
+        rows.append(
+            (f"{number}. {one.created_at[:10]}", one.source, *_measured(one), *worth, _remarks(one, recognizer))
+        )
+    print("\n".join(table(rows)))
+    if gains:
+        print("\nalone: segments recognised from the other sessions only; with it: each left out alone")
+    nearest = recognizer.nearest(person.name)
+    if nearest:
+        remark = ": they may be one person" if nearest[1] > SAME_VOICE else ""
+        print(f"\nmost alike: {nearest[0]} ({nearest[1]:+.1f}, one voice is above {SAME_VOICE:+.1f}){remark}")
+
+
+def _measured(session: Session) -> tuple[str, str, str, str]:
+    found = session.qualities
+    level, snr = (f"{median(getattr(one, name) for one in found):.0f}" for name in ("level", "snr"))
+    bands = [one.bandwidth for one in found if one.bandwidth]
+    band = f"{median(bands) / 1000:.1f} kHz" if bands else "-"
+    return str(len(found)), f"{level} dBFS", f"{snr} dB below", band
+
+
+def _remarks(session: Session, recognizer: Recognizer) -> str:
+    told = [session.remark, "speech kept" if session.audio else ""]
+    if session.model_id != recognizer.model_id:
+        told.append("other weights: " + ("renew it" if session.audio else "enrol again"))
+    return "; ".join(part for part in told if part)
+
+
+def export(options: Namespace) -> None:
+    """speakers export FILE [NAME ...]: into a new file, which only its owner can read."""
+    store, target = SpeakerStore(options.home), Path(options.file)
+    people = store.records(options.names or None)
+    if not people:
+        raise StoreError("nobody is enrolled yet: there is nothing to export")
+    content = people_file.write(people, _passphrase(options, new=True) if options.encrypt else None)
+    try:
+        handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            file.write(content)
+    except FileExistsError:
+        raise PeopleFileError(f"{target} exists already: choose another name") from None
+    except OSError as error:
+        raise PeopleFileError(f"{target} cannot be written ({error.strerror})") from error
+    hidden = "encrypted" if options.encrypt else "not encrypted: whoever has it can recognise these voices"
+    print(f"{_counted(len(people))} written to {target} ({hidden})")
+
+
+def import_people(options: Namespace) -> None:
+    """speakers import FILE: all of it or nothing; names that are taken must be settled with --replace or --skip."""
+    store, path = SpeakerStore(options.home), Path(options.file)
+    try:
+        with path.open("rb") as file:
+            content = file.read(people_file.MAX_BYTES + 1)
+    except OSError as error:
+        raise PeopleFileError(f"{path} cannot be read ({error.strerror})") from error
+    secret = _passphrase(options) if people_file.encrypted(content) else None
+    people = people_file.read(content, secret)
+    known = {name_key(one.name) for one in store.profiles()}
+    taken = [one.name for one in people if name_key(one.name) in known]
+    if taken and not (options.skip or options.replace):
+        names = ", ".join(map(shortened, taken[:6]))
+        raise DuplicateName(f"enrolled already: {names}; nothing was imported. Say --skip or --replace")
+    if options.skip:
+        people = [one for one in people if one.name not in taken]
+    added = store.add_people(people, replace=taken if options.replace else ())
+    print(f"{_counted(len(added))} imported{', ' + str(len(taken)) + ' skipped' if options.skip and taken else ''}")
+
+
+def renew(options: Namespace) -> None:
+    """speakers renew NAME: learn a person anew from speech that was kept, where other weights made the profile."""
+    recognizer = Recognizer(options.home)
+    name = recognizer.store.get(options.name).name
+    count = recognizer.renew(name)
+    print(f"{name}: {count} {'session' if count == 1 else 'sessions'} renewed")
+
+
+def sure(options: Namespace) -> None:
+    """speakers sure [P]: how sure to be before somebody is named; without P, what is set and what is recommended."""
+    recognizer = Recognizer(options.home)
+    store = recognizer.store
+    if options.probability is not None:
+        store.choose_sureness(options.probability or None)
+    print(f"a person is named from {store.sureness() or 0:.2f} on")
+    if options.probability is not None:
+        return
+    made = corrections(store, recognizer.model_id)
+    found = recommend(recognizer.self_check(), made)
+    if found is None:
+        raise StoreError("nobody is enrolled with these weights: there is nothing to measure")
+    basis = f"{found.measured} trials" + (f" and {found.corrections} corrections" if found.corrections else "")
+    print(
+        f"recommended for these people: {found.threshold:.2f}, from {basis}: "
+        f"{found.best.missed:.1%} of their segments missed, {found.best.misnamed:.1%} of strangers named"
+    )
+
+
+def _passphrase(options: Namespace, *, new: bool = False) -> str:
+    """From the file that was given, else asked on the terminal (twice where it is new)."""
+    if options.passphrase_file:
+        try:
+            with open(options.passphrase_file, encoding="utf-8") as file:
+                return file.readline(1000).rstrip("\r\n")
+        except (OSError, UnicodeDecodeError) as error:
+            raise PeopleFileError(f"{options.passphrase_file} cannot be read as a passphrase ({error})") from error
+    if not sys.stdin.isatty():
+        raise PeopleFileError("a passphrase is needed: give it with --passphrase-file FILE")
+    import getpass
+
+    given = getpass.getpass("passphrase: ", stream=sys.stderr)
+    if new and getpass.getpass("once more: ", stream=sys.stderr) != given:
+        raise PeopleFileError("the two passphrases differ: nothing was written")
+    return given
+
+
+def _counted(people: int) -> str:
+    return f"{people} {'person' if people == 1 else 'people'}"

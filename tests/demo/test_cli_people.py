@@ -1,0 +1,69 @@
+"""`python -m demo speakers show, export, import, renew, sure`, and an enrolment that is put in doubt."""
+
+import os
+import stat
+
+import pytest
+
+from core.speakers import SpeakerStore
+from tests.demo.command_line import SAMPLES, command, refused
+
+
+@pytest.fixture
+def jo(home):
+    """Jo is enrolled, the speech kept."""
+    done = command("enrol", "Jo", SAMPLES / "jo_enrol.opus", "--yes-consent", "--keep-audio")
+    assert done.code == 0, done
+    return home
+
+
+def test_a_voice_in_doubt_needs_a_second_word(jo):
+    arguments = ("enrol", "Robin", SAMPLES / "jo_test.opus", SAMPLES / "jo_enrol.opus", "--to", "30", "--yes-consent")
+    refused(command(*arguments), 'is enrolled already as "Jo"')
+    refused(command(*arguments), "insist with --sure")
+    assert command("speakers", "list").out.count("\n") == 2
+    assert command(*arguments, "--sure").code == 0
+
+
+def test_a_person_is_shown(jo):
+    done = command("speakers", "show", "jo")
+    assert done.code == 0 and done.out.startswith("Jo: enrolled 20") and "speech kept" in done.out, done
+    assert "kHz" in done.out and "most alike" not in done.out
+    refused(command("speakers", "show", "Mei"), 'no one is called "Mei"')
+
+
+def test_people_are_taken_along(jo, tmp_path):
+    file, secret, other = tmp_path / "people.json", tmp_path / "secret", tmp_path / "other"
+    secret.write_text("correct horse\n")
+    assert "1 person written" in command("speakers", "export", file).out
+    if os.name == "posix":
+        assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    refused(command("speakers", "export", file), "exists already")
+    refused(
+        command("speakers", "import", file), 'enrolled already: "Jo"; nothing was imported. Say --skip or --replace'
+    )
+    assert command("speakers", "import", file, "--skip").out == "0 people imported, 1 skipped\n"
+    assert command("speakers", "import", file, "--replace").out == "1 person imported\n"
+    sealed = tmp_path / "sealed.json"
+    assert "(encrypted)" in command("speakers", "export", sealed, "jo", "--encrypt", "--passphrase-file", secret).out
+    refused(command("speakers", "import", sealed, "--home", other), "a passphrase is needed")
+    done = command("speakers", "import", sealed, "--home", other, "--passphrase-file", secret)
+    assert done.out == "1 person imported\n"
+    mine, theirs = (SpeakerStore(folder).records() for folder in (jo, other))
+    assert mine[0].sessions[0].flac == theirs[0].sessions[0].flac
+    refused(command("speakers", "import", SAMPLES / "README.md", "--home", other), "no export of this program")
+    refused(command("speakers", "import", tmp_path / "none", "--home", other), "cannot be read")
+    refused(command("speakers", "export", tmp_path / "x", "--home", tmp_path / "empty"), "nobody is enrolled")
+
+
+def test_profiles_that_are_up_to_date_are_not_renewed(jo):
+    assert command("speakers", "renew", "Jo").out == "Jo: 0 sessions renewed\n"
+
+
+def test_how_sure_to_be(jo):
+    done = command("speakers", "sure")
+    assert done.code == 0 and "recommended for these people: 0." in done.out and "trials" in done.out, done
+    assert command("speakers", "sure", "0.9").out == "a person is named from 0.90 on\n"
+    assert SpeakerStore(jo).sureness() == 0.9
+    assert command("speakers", "sure", "0").out == "a person is named from 0.00 on\n"
+    refused(command("speakers", "sure", "2"), "is no probability")
