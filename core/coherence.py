@@ -16,7 +16,7 @@ import numpy as np
 from core.embedder import MODELS, Embeddings
 
 NEAREST = 100  # of the cohort: what normalises
-ONE_VOICE = 3.0  # between the parts of whole segments; below it speaks more than one voice
+ONE_VOICE = 2.0  # between the parts of whole segments; below it speaks more than one voice
 ONE_VOICE_HALVES = 0.7  # the same for half segments, whose embeddings are rougher
 SAME_PERSON = 2.0  # between two recordings of one person, through any microphone; below it, who knows
 SAME_VOICE = 4.0  # between recordings under two names: above it they may be one person

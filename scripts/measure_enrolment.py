@@ -80,6 +80,8 @@ def _print(embedder: Embedder, people: list) -> None:
     print(f"\nrefused as not one voice (below {ONE_VOICE} whole or {ONE_VOICE_HALVES} halves)")
     for title, cases in mixed.items():
         values = [coherence(*_joined(*case), cohort) for case in cases]
+        if not values:
+            continue
         lowest, middle, highest = np.percentile([one.whole for one in values], [0, 50, 100])
         refused = np.mean([not one.one_voice for one in values])
         print(
