@@ -19,7 +19,7 @@ def jo(home):
 
 def test_a_voice_in_doubt_needs_a_second_word(jo):
     arguments = ("enrol", "Robin", SAMPLES / "jo_test.opus", SAMPLES / "jo_enrol.opus", "--to", "30", "--yes-consent")
-    refused(command(*arguments), 'is enrolled already as "Jo"')
+    refused(command(*arguments), 'sounds like "Jo", who is enrolled already')
     refused(command(*arguments), "insist with --sure")
     assert command("speakers", "list").out.count("\n") == 2
     assert command(*arguments, "--sure").code == 0
