@@ -26,6 +26,7 @@ ENROL_SECONDS = 30.0  # s of speech wanted: 6 segments
 MIN_ENROL_SECONDS = 20.0  # s of speech without which an enrolment is refused
 MAX_ENROL_SECONDS = 120.0  # s of speech used; more brings nothing
 WINDOW_STEP_SECONDS = 2.5  # s between the overlapping windows added to train the head
+CANDIDATES = 50  # people who are looked at closely when somebody may be enrolled already
 SAME_SOUND = 0.99  # cosine under both models from which two segments are one recording
 
 
@@ -214,6 +215,9 @@ def most_alike(voice: Embeddings, people: Sequence[Enrolled], cohort: Embeddings
     """The person this voice is most like, and how much (see `core.coherence.likeness`)."""
     if not people:
         return "", -np.inf
+    if len(people) > CANDIDATES:  # normalising takes a sorted row of the cohort for every piece of everybody
+        close = [sum(float((one.of(m) @ voice.of(m).mean(axis=0)).mean()) for m in MODELS) for one in people]
+        people = [people[index] for index in np.argsort(close)[-CANDIDATES:]]
     everybody = Embeddings(*(np.concatenate([one.of(model) for one in people]) for model in MODELS))
     similar = likeness(voice, everybody, cohort).mean(axis=0)
     edges = np.cumsum([0, *(len(one.kinds) for one in people)])

@@ -81,7 +81,7 @@ def _prepare(home: Path, folder: Path) -> Path:
 
     recognizer = Recognizer(home)
     for name in ("amina", "kofi"):
-        recognizer.enrol(name, stream(ROOT / "demo" / "samples" / f"{name}_enrol.opus"), consent=True)
+        recognizer.enrol(name, stream(ROOT / "demo" / "samples" / f"{name}_enrol.opus"), consent=True, sure=True)
     voice = resample(decode(ROOT / "demo" / "samples" / "kofi_test.opus"), FAKE_RATE)
     path = folder / "microphone.wav"
     soundfile.write(path, voice.samples, FAKE_RATE, subtype="PCM_16")

@@ -115,7 +115,9 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as home:
         recognizer = Recognizer(home)
         for name in PEOPLE:
-            recognizer.enrol(name, decode(clip(f"{name.lower()}_enrol")), consent=True, source="example voice")
+            recognizer.enrol(
+                name, decode(clip(f"{name.lower()}_enrol")), consent=True, sure=True, source="example voice"
+            )
         parts = timelines(recognizer, sound)
     args.output.write_text(draw(parts, truth(), sound.duration), encoding="utf-8")
     for title, timeline in parts:

@@ -192,5 +192,5 @@ def recognizer_of_two(voice, tmp_path_factory):
 
     made = Recognizer(tmp_path_factory.mktemp("two"))
     for name in ("Amina", "Kofi"):
-        made.enrol(name, voice(f"{name.lower()}_enrol"), consent=True)
+        made.enrol(name, voice(f"{name.lower()}_enrol"), consent=True, sure=True)
     return made

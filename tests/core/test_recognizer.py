@@ -34,7 +34,7 @@ def five(voice, embedder, tmp_path_factory) -> Recognizer:
     """All five example voices enrolled; tests that share it do not change it."""
     recognizer = Recognizer(tmp_path_factory.mktemp("five"), embedder=embedder)
     for name in VOICES:
-        recognizer.enrol(name.title(), voice(f"{name}_enrol"), consent=True)
+        recognizer.enrol(name.title(), voice(f"{name}_enrol"), consent=True, sure=True)
     return recognizer
 
 

@@ -22,7 +22,7 @@ def pair(embedder, voice, tmp_path_factory):
     """Amina and Kofi as the examples button enrols them."""
     made = Recognizer(tmp_path_factory.mktemp("pair"), embedder=embedder)
     for name in ("Amina", "Kofi"):
-        made.enrol(name, voice(f"{name.lower()}_enrol"), consent=True, source=EXAMPLE_SOURCE)
+        made.enrol(name, voice(f"{name.lower()}_enrol"), consent=True, sure=True, source=EXAMPLE_SOURCE)
     return made
 
 
