@@ -98,8 +98,10 @@ def launch(
         page = build(recognizer)
         url = _serve(page, recognizer, host=host, port=port, open_browser=open_browser, password=password)
         print(texts.READY.format(url=url), flush=True)
+        never = threading.Event()
         try:
-            threading.Event().wait()
+            while not never.wait(1.0):  # a signal that another thread receives is seen when this one wakes
+                pass
         except KeyboardInterrupt:
             pass
         finally:
