@@ -51,7 +51,7 @@ def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
     (a batch of real examples), so that the network answers as before and trains on like any other. Raises
     `DatasetError` when the file is of another architecture.
     """
-    from keras import Model, layers, ops
+    from keras import Model, layers
 
     from core.networks import AttentiveStatistics, BatchNorm
 
@@ -61,7 +61,7 @@ def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
         for index, (used_by, values) in enumerate(constants):
             if used_by == operation and values[0].shape == tuple(shape):
                 return constants.pop(index)[1]
-        if operation == "Add":  # zeros are left out of the file
+        if operation == "Add":  # the exporter leaves out what adds only zeros
             return (np.zeros(shape, np.float32),)
         raise DatasetError(f"{path} has no {operation} of shape {tuple(shape)}: it is of another architecture")
 
@@ -71,7 +71,7 @@ def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
         if isinstance(layer, layers.Conv2D):
             kernel, *bias = take("Conv", layer.kernel.shape)
             layer.kernel.assign(kernel)
-            biases[layer.name] = bias[0] if bias else np.zeros(kernel.shape[-1])  # a bias of zeros is left out
+            (biases[layer.name],) = bias or take("Add", kernel.shape[-1:])
         elif isinstance(layer, layers.Dense):
             layer.kernel.assign(take("MatMul", layer.kernel.shape)[0])
         elif isinstance(layer, AttentiveStatistics):
@@ -81,20 +81,23 @@ def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
         elif isinstance(layer, BatchNorm):
             width = layer.gamma.shape
             bias = biases.get(layer.input._keras_history.operation.name)
-            layer.gamma.assign(take("Mul", width)[0] if bias is None else np.ones(width))
-            layer.beta.assign(take("Add", width)[0] if bias is None else bias)
-            layer.moving_mean.assign(np.zeros(width))
-            layer.moving_variance.assign(np.full(width, 1.0 - layer.epsilon))
-            norms.append(layer)
-    seen = Model(body.input, [layer.input for layer in norms]).predict_on_batch(inputs)
-    for layer, values in zip(norms, seen, strict=True):
-        values = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
-        mean, variance = values.mean(axis=0), values.var(axis=0)
-        scale = ops.convert_to_numpy(layer.gamma)
-        layer.beta.assign(ops.convert_to_numpy(layer.beta) + mean * scale)
-        layer.gamma.assign(scale * np.sqrt(variance + layer.epsilon))
+            scale = take("Mul", width)[0] if bias is None else np.ones(width)
+            shift = take("Add", width)[0] if bias is None else bias
+            norms.append((layer, scale, shift))
+
+    def behave(layer, scale: np.ndarray, shift: np.ndarray, mean: np.ndarray, variance: np.ndarray) -> None:
+        """scale * x + shift, as a normalisation of what has this mean and variance."""
         layer.moving_mean.assign(mean)
         layer.moving_variance.assign(variance)
+        layer.gamma.assign(scale * np.sqrt(variance + layer.epsilon))
+        layer.beta.assign(shift + scale * mean)
+
+    for layer, scale, shift in norms:
+        behave(layer, scale, shift, np.zeros_like(scale), np.full_like(scale, 1.0 - layer.epsilon))
+    seen = Model(body.input, [layer.input for layer, *_ in norms]).predict_on_batch(inputs)
+    for (layer, scale, shift), values in zip(norms, seen, strict=True):
+        values = np.asarray(values, np.float64).reshape(-1, values.shape[-1])
+        behave(layer, scale, shift, values.mean(axis=0), values.var(axis=0))
 
 
 def _constants(path: Path) -> list[tuple[str, tuple[np.ndarray, ...]]]:

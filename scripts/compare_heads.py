@@ -26,8 +26,8 @@ from core.errors import SpeakerError
 from core.evaluation import equal_error_rate, mean_embedding
 from core.heads import fit_svms
 from core.held_out import load_voices
+from core.nearness import NEAREST, measure_nearness
 
-NEAREST = 50  # cohort voices in score normalisation
 Scorer = Callable[[list[np.ndarray], np.ndarray, np.ndarray], np.ndarray]  # people, cohort, tests -> (tests, people)
 
 
@@ -55,9 +55,7 @@ def svm_cohort(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) 
 
 def svm_and_lead(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
     """The SVM with cohort, and how much nearer a test is to the person than to the nearest of the cohort."""
-    means = np.stack([mean_embedding(one) for one in people])
-    of_tests, of_means = (np.sort(one @ cohort.T, axis=1)[:, -NEAREST:].mean(axis=1) for one in (tests, means))
-    return svm_cohort(people, cohort, tests) + 4.0 * (tests @ means.T - (of_tests[:, None] + of_means) / 2)
+    return svm_cohort(people, cohort, tests) + 4.0 * measure_nearness(people, cohort).lead(tests)
 
 
 def two_covariance(within: np.ndarray, between: np.ndarray) -> Scorer:

@@ -217,6 +217,23 @@ def test_onnx_equals_keras(networks, small, images, rows, tmp_path, which):
         np.testing.assert_allclose(made, wanted[:count], atol=2e-3)
 
 
+def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_path):
+    """A fresh CNN with the weights of the file answers as the one that was exported, and in training mode too."""
+    from core.errors import DatasetError
+    from core.exchange import export, restore_exported
+
+    path = tmp_path / "cnn.onnx"
+    wanted = np.asarray(small(images))  # Keras exports what has been called
+    export(small, path)
+    again = networks.cnn(**SMALL)
+    assert np.abs(np.asarray(again(images)) - wanted).max() > 0.01  # another random start
+    restore_exported(again, path, images)
+    np.testing.assert_allclose(np.asarray(again(images)), wanted, atol=2e-3)
+    np.testing.assert_allclose(np.asarray(again(images, training=True)), wanted, atol=2e-2)
+    with pytest.raises(DatasetError, match="another architecture"):
+        restore_exported(networks.cnn(channels=(16, 24), blocks=(1, 1)), path, images)
+
+
 ON_TORCH = """
 import numpy as np, keras
 from core.networks import BatchNorm
