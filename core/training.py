@@ -1,11 +1,10 @@
-"""Training on a dataset folder: who is drawn, how rates and margin move, and checkpoints that a kill cannot break.
+"""Training: who is drawn, how rates and margin move, and checkpoints that a kill cannot break.
 
 Not imported by the app. There are no epochs: crops are drawn at random, and a run is a number of batches.
 """
 
 from __future__ import annotations
 
-import csv
 import ctypes
 import json
 import math
@@ -19,12 +18,9 @@ from pathlib import Path
 
 import numpy as np
 
-from core.dataset.manifest import Row, read_rows
-from core.dataset.shards import read_images
-from core.dataset.variants import read as read_variants
-from core.dataset.variants import read_rows as read_variant_rows
 from core.errors import DatasetError
 from core.evaluation import equal_error_rate
+from core.examples import Examples
 
 TRIM_EVERY = 50  # steps between returns of free memory to the system
 
@@ -58,108 +54,6 @@ class Recipe:
         if step >= last:
             return self.margin
         return self.margin * max(0.0, (step - first) / (last - first))
-
-
-@dataclass(frozen=True)
-class Examples:
-    """One split in memory. `values`: images uint8 (N, BANDS, FRAMES) or feature rows float32 (N, F); `speakers` (N,)
-    are indices into `names`; `sessions` tell recordings apart."""
-
-    values: np.ndarray
-    speakers: np.ndarray
-    sessions: np.ndarray
-    names: tuple[str, ...]
-
-
-def load_images(
-    folder: Path, split: str, *, min_segments: int = 1, progress: Callable = iter, variants: bool = False
-) -> Examples:
-    """Every spectrogram image of a split; `min_segments` leaves out speakers with fewer. With `variants` also those
-    of `core.dataset.variants`, another speed being another speaker called `<name>@<speed>`."""
-    rows = _rows(folder, split, min_segments)
-    examples = Examples(read_images(folder, rows, progress=progress), *_labels(rows))
-    return _with_variants(examples, folder) if variants else examples
-
-
-def _with_variants(examples: Examples, folder: Path) -> Examples:
-    names, values, speakers = list(examples.names), [examples.values], [examples.speakers]
-    for index, name in enumerate(examples.names):
-        path = folder / "variants" / f"{name}.npz"
-        if not path.is_file():
-            raise DatasetError(f"{path} is missing: run scripts/create_dataset.py with --variants")
-        more = read_variants(path)
-        values.append(more.images)
-        speakers.append(_as_voices(index, more.speed, names, name))
-    sessions = np.concatenate([examples.sessions, *(np.zeros(len(one), int) for one in speakers[1:])])
-    return Examples(np.concatenate(values), np.concatenate(speakers), sessions, tuple(names))
-
-
-def load_variant_rows(folder: Path, *, min_segments: int = 1) -> Examples:
-    """The feature rows of `core.dataset.variants` of the training speakers, another speed being another speaker."""
-    names = sorted({row.speaker for row in _rows(folder, "train", min_segments)})
-    voices, values, speakers = list(names), [], []
-    for index, name in enumerate(names):
-        path = folder / "variants" / f"{name}.rows.npz"
-        if not path.is_file():
-            raise DatasetError(f"{path} is missing: run scripts/create_dataset.py with --variants and --copies")
-        rows, speed = read_variant_rows(path)
-        values.append(rows)
-        speakers.append(_as_voices(index, speed, voices, name))
-    together = np.concatenate(values)
-    return Examples(together, np.concatenate(speakers), np.zeros(len(together), int), tuple(voices))
-
-
-def _as_voices(index: int, speed: np.ndarray, voices: list[str], name: str) -> np.ndarray:
-    """The label of each example of speaker `index`: another speed is a voice of its own, appended to `voices`."""
-    own = np.full(len(speed), index)
-    for other in sorted(set(speed[speed != 1.0])):
-        own[speed == other] = len(voices)
-        voices.append(f"{name}@{other:.3g}")
-    return own
-
-
-def load_features(folder: Path, split: str, *, min_segments: int = 1, augmented: bool = False) -> Examples:
-    """Every feature row of a split, with `augmented` the augmented copies too."""
-    rows = _rows(folder, split, min_segments)
-    with (folder / "features.csv").open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        next(reader)
-        table = {line[0]: np.array(line[3:], np.float32) for line in reader}
-    values = np.stack([table[row.id] for row in rows])
-    speakers, sessions, names = _labels(rows)
-    if augmented:
-        more, of = [values], [speakers]
-        for index, name in enumerate(names):
-            path = folder / "features_augmented" / f"{name}.npz"
-            if path.is_file():
-                with np.load(path, allow_pickle=False) as file:
-                    more.append(file["features"])
-                    of.append(np.full(len(more[-1]), index))
-        values, speakers = np.concatenate(more), np.concatenate(of)
-        sessions = np.zeros(len(speakers), int)
-    return Examples(values, speakers, sessions, names)
-
-
-def _rows(folder: Path, split: str, min_segments: int) -> list[Row]:
-    rows = [row for row in read_rows(folder) if row.split == split]
-    counts: dict[str, int] = {}
-    for row in rows:
-        counts[row.speaker] = counts.get(row.speaker, 0) + 1
-    rows = [row for row in rows if counts[row.speaker] >= min_segments]
-    if not rows:
-        raise DatasetError(f"{folder} has no '{split}' segments of speakers with at least {min_segments} of them")
-    return rows
-
-
-def _labels(rows: list[Row]) -> tuple[np.ndarray, np.ndarray, tuple[str, ...]]:
-    names = tuple(sorted({row.speaker for row in rows}))
-    place = {name: index for index, name in enumerate(names)}
-    sessions = {key: index for index, key in enumerate(sorted({(row.speaker, row.session) for row in rows}))}
-    return (
-        np.array([place[row.speaker] for row in rows]),
-        np.array([sessions[row.speaker, row.session] for row in rows]),
-        names,
-    )
 
 
 Batch = tuple[np.ndarray, np.ndarray]  # inputs, labels

@@ -27,10 +27,11 @@ from core.calibration import NEUTRAL, calibrate, expected_calibration_error, sim
 from core.dataset.build import audio_files, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
 from core.errors import DatasetError, SpeakerError
+from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import held_out_voices, save_voices
 from core.spectral import COLUMNS
-from core.training import load_features, load_images, restore
+from core.training import restore
 
 TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
 

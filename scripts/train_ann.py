@@ -15,7 +15,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.errors import SpeakerError
-from core.training import Batch, Recipe, drawn, fit, load_features, load_variant_rows, save_run, validation_eer
+from core.examples import load_features, load_variant_rows
+from core.training import Batch, Recipe, drawn, fit, save_run, validation_eer
 
 
 def arguments() -> argparse.ArgumentParser:

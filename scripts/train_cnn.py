@@ -23,14 +23,13 @@ import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
 from core.errors import DatasetError, SpeakerError
+from core.examples import Examples, load_images
 from core.spectrogram import FRAMES, read_png
 from core.training import (
     Batch,
-    Examples,
     Recipe,
     drawn,
     fit,
-    load_images,
     random_crops,
     restore,
     save_run,
@@ -137,7 +136,7 @@ def main(argv: list[str] | None = None) -> int:
         return tqdm(rows, "images", mininterval=1)
 
     examples = load_images(
-        args.dataset, "train", min_segments=args.min_segments, progress=shown, variants=args.variants
+        args.dataset, "train", min_segments=args.min_segments, progress=shown, with_variants=args.variants
     )
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)

@@ -48,6 +48,14 @@ def samples() -> Path:
     return SAMPLES
 
 
+@pytest.fixture(scope="session")
+def shelf():
+    """The audiobooks of the local LibriVox: made once, they are encoded from the example voices."""
+    from tests.core.librivox_server import Shelf
+
+    return Shelf()
+
+
 @pytest.fixture
 def chance() -> np.random.Generator:
     """A seeded generator."""

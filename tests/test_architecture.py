@@ -18,7 +18,10 @@ DEMO = sorted((ROOT / "demo").rglob("*.py"))
 SCRIPTS = sorted((ROOT / "scripts").rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
 # What app users never load, and what it stands for.
-TRAINING_ONLY = ("core.networks", "core.augment", "core.dataset", "core.training", "core.calibration")
+TRAINING_ONLY = (
+    *("core.networks", "core.augment", "core.dataset", "core.training", "core.examples"),
+    *("core.calibration", "core.exchange", "core.held_out", "core.rival"),
+)
 # Heavy packages: inside functions only, but for two modules that are themselves loaded inside functions only.
 AT_LOAD = {"core.networks": {"keras"}, "core.sources.one_host": {"yt_dlp"}}
 HEAVY = "tensorflow keras torch librosa sklearn gradio av sounddevice yt_dlp matplotlib onnxruntime scipy soxr PIL tqdm"

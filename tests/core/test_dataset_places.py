@@ -21,7 +21,7 @@ from core.dataset.shards import read_images
 from core.dataset.storage import Storage
 from core.dataset.workers import run
 from core.errors import DatasetError, FetchError
-from core.training import load_images
+from core.examples import load_images
 from tests.conftest import ROOT
 
 

@@ -20,16 +20,11 @@ from core.dataset.selection import Rules, Sieve, by_language, choose, find_reade
 from core.dataset.storage import Storage
 from core.dataset.wav import WAV_RATE, make_wav
 from core.errors import Cancelled, DatasetError, DecodeError, FetchError, FileRefused
-from tests.core.librivox_server import SOLO, LibriVoxServer, Shelf, narrow, noisy
+from tests.core.librivox_server import SOLO, LibriVoxServer, narrow, noisy
 
 QUICK = Patience(tries=3, first_wait=0.01, connect=5, read=5, slow_for=0.5)
 RULES = Rules(speakers=5, candidates=9, minutes=0.55, languages=parse_languages("English:60,German:40"))
 PLACE = "item2101_librivox/part_01_64kb.mp3"
-
-
-@pytest.fixture(scope="module")
-def shelf() -> Shelf:
-    return Shelf()
 
 
 @pytest.fixture

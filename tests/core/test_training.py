@@ -14,9 +14,10 @@ import pytest
 
 from core.dataset.build import build, find_speakers, plan
 from core.errors import DatasetError
+from core.examples import load_features, load_images
 from core.spectral import COLUMNS
 from core.spectrogram import BANDS, FRAMES, read_png
-from core.training import Recipe, drawn, fit, load_features, load_images, random_crops, restore, validation_eer
+from core.training import Recipe, drawn, fit, random_crops, restore, validation_eer
 
 VOICES = ("amina", "jo", "kofi")
 
@@ -166,22 +167,23 @@ def trainer(dataset):
     from core.networks import AngularMarginLoss, ann, with_margin_head
 
     examples = load_features(dataset, "train")
+    values = examples.values[:, : COLUMNS.index("class_1_share")]  # what is learned in a few steps, not at once
 
     def train(folder: Path, steps: int = 12, hidden: tuple[int, ...] = (16,), **options):
         keras.utils.set_random_seed(1)
-        body = ann(hidden=hidden, dropout=0.3)
-        body.get_layer("standardise").adapt(examples.values)
+        body = ann(columns=values.shape[1], hidden=hidden, dropout=0.3)
+        body.get_layer("standardise").adapt(values)
         model = with_margin_head(body, len(examples.names))
         model.compile(
             keras.optimizers.AdamW(1e-3, weight_decay=1e-3, global_clipnorm=5.0),
             AngularMarginLoss(0.0),
             metrics=["sparse_categorical_accuracy"],
         )
-        recipe = Recipe(steps=12, batch=16, rate=2e-3, warm_up=2)
+        recipe = Recipe(steps=12, batch=16, rate=5e-3, warm_up=2)
 
         def made(step: int):
             for chosen, _ in drawn(examples.speakers, recipe.batch, seed=0, step=step):
-                yield examples.values[chosen], examples.speakers[chosen].astype("int32")
+                yield values[chosen], examples.speakers[chosen].astype("int32")
 
         done = fit(model, made, replace(recipe, steps=steps), folder, **options)
         return done, model
@@ -215,7 +217,7 @@ def test_training_learns_and_keeps_a_log(trainer, tmp_path):
     with (tmp_path / "log.csv").open() as file:
         lines = list(csv.DictReader(file))
     assert [int(line["step"]) for line in lines] == [10, 20, 30, 40]
-    assert float(lines[1]["loss"]) < float(lines[0]["loss"])  # later the margin makes it harder
+    assert float(lines[1]["loss"]) < 0.6 * float(lines[0]["loss"])  # later the margin makes it harder
     assert float(lines[-1]["accuracy"]) > float(lines[0]["accuracy"])
     assert {line["validation_eer"] for line in lines} == {"0.2500"}
     assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "log.csv"]

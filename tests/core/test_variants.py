@@ -6,8 +6,8 @@ import pytest
 from core.dataset import variants
 from core.dataset.build import build, find_speakers, plan
 from core.errors import DatasetError
+from core.examples import load_images, load_variant_rows
 from core.spectral import COLUMNS
-from core.training import load_images, load_variant_rows
 
 PITCH = COLUMNS.index("pitch_median")  # octaves above 100 Hz
 
@@ -29,7 +29,7 @@ def made(samples, tmp_path_factory):
 
 def test_another_speed_is_another_voice(made):
     folder, _ = made
-    plain, more = load_images(folder, "train"), load_images(folder, "train", variants=True)
+    plain, more = load_images(folder, "train"), load_images(folder, "train", with_variants=True)
     assert plain.names == ("amina", "kofi")
     assert set(more.names) == {name + at for name in plain.names for at in ("", "@0.88", "@1.14")}
     assert len(more.speakers) == len(more.values) == len(more.sessions) > 3 * len(plain.values)

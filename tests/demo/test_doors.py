@@ -1,6 +1,5 @@
 """The running server: nothing outside its folder is served, other sites stay out, others need a password."""
 
-import os
 import socket
 from urllib.parse import quote, urlsplit
 
@@ -32,12 +31,9 @@ def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("server") / "private"
     folder.mkdir()
     (folder.parent / "outside.txt").write_bytes(SECRET)
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
-    yield folder
-    os.environ.pop("GRADIO_TEMP_DIR")
-    if before is not None:
-        os.environ["GRADIO_TEMP_DIR"] = before
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="module")

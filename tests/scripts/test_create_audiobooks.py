@@ -17,16 +17,11 @@ import pytest
 
 from core.dataset.manifest import read_rows
 from tests.conftest import ROOT
-from tests.core.librivox_server import SMALL, LibriVoxServer, Shelf, environment
+from tests.core.librivox_server import SMALL, LibriVoxServer, environment
 
 PATIENCE = 280  # s for a process on a busy machine
 
 pytestmark = pytest.mark.timeout(900)
-
-
-@pytest.fixture(scope="module")
-def shelf() -> Shelf:
-    return Shelf()
 
 
 @pytest.fixture
