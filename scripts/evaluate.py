@@ -24,7 +24,8 @@ import math
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -34,74 +35,16 @@ import numpy as np
 from core import protocol
 from core.audio import SEGMENT_SECONDS
 from core.channels import CHANNELS
+from core.contest import Contest
 from core.dataset.build import audio_files
-from core.embedder import MODELS, Embedder, Embeddings
 from core.errors import DatasetError, SpeakerError
-from core.evaluation import Cell, FittedHeads, draw, mean_embedding, measure_cosine
-from core.heads import Calibration
-from core.protocol import EnrolmentClips, Subject
-from core.rival import Resemblyzer
+from core.evaluation import Cell, draw
+from core.protocol import Subject
 
 NOISE = Path(__file__).resolve().parents[2] / "shared" / "speech" / "noise"
 NOISE_HELP = "for noise10 (default ../shared/speech/noise, else pink noise); training may have heard it too"
 
 Results = dict[str, dict[str, dict]]
-
-
-@dataclass(frozen=True, eq=False)
-class Group:
-    """Speakers who are told from each other: `members`, int (n,), with the heads of all draws among them."""
-
-    members: np.ndarray
-    heads: FittedHeads
-
-
-class Contest:
-    """Everybody enrolled with every model. Memory holds embeddings, not sound."""
-
-    def __init__(self, *, rival: bool):
-        self.embedder = Embedder()
-        self.rival = Resemblyzer() if rival else None
-        self.people: list[Embeddings] = []
-        self.means: dict[str, list[np.ndarray]] = {}
-        self.groups: dict[str, Group] = {}
-
-    def enrol(self, clips: EnrolmentClips) -> None:
-        """One more speaker: segments and windows for the heads, the mean of the segments for cosine."""
-        self.people.append(self.embedder.embed([*clips.segments, *clips.windows]))
-        rows = {model: self.people[-1].of(model)[: len(clips.segments)] for model in MODELS}
-        if self.rival:
-            rows["resemblyzer"] = self.rival.embed(clips.segments)
-        for model, values in rows.items():
-            self.means.setdefault(model, []).append(mean_embedding(values))
-
-    def fit(self, name: str, members: np.ndarray, draws: np.ndarray) -> None:
-        """The heads of all draws among some speakers (places in `members`): the one part that takes long."""
-        heads = FittedHeads.fit(
-            [self.people[index] for index in members],
-            draws,
-            self.embedder.cohort,
-            Calibration(**self.embedder.calibration),
-            progress=lambda done, total: say(f"heads fitted{name}: {done} of {total}", last=done == total),
-        )
-        self.groups[name] = Group(members, heads)
-
-    def embed(self, samples: Sequence[np.ndarray]) -> dict[str, np.ndarray]:
-        """Prepared tests -> (n, D) by network."""
-        made = self.embedder.embed(list(samples))
-        rows = {model: made.of(model) for model in MODELS}
-        return rows | ({"resemblyzer": self.rival.embed(samples)} if self.rival else {})
-
-    def cells(self, group: Group, rows: dict[str, np.ndarray], owner: np.ndarray) -> dict[str, Cell]:
-        """Cells by model of the tests of a group's members; `owner`: int (tests,), index of the speaker."""
-        mine = np.isin(owner, group.members)
-        place = np.searchsorted(group.members, owner[mine])
-        cells = group.heads.measure(Embeddings(*(rows[model][mine] for model in MODELS)), place)
-        for network, values in rows.items():
-            name = f"{network}_cosine" if network in MODELS else network
-            means = np.stack([self.means[network][index] for index in group.members])
-            cells[name] = measure_cosine(means, values[mine], place, group.heads.draws)
-        return cells
 
 
 def say(line: str, *, last: bool = True) -> None:
@@ -110,6 +53,10 @@ def say(line: str, *, last: bool = True) -> None:
         print(f"\r\033[K{line}", end="\n" if last else "", file=sys.stderr, flush=True)
     elif last:
         print(line, file=sys.stderr, flush=True)
+
+
+def say_fitted(name: str, done: int, total: int) -> None:
+    say(f"heads fitted{name}: {done} of {total}", last=done == total)
 
 
 def evaluate(args: argparse.Namespace) -> Results:
@@ -140,7 +87,7 @@ def evaluate(args: argparse.Namespace) -> Results:
     for name, members in groups.items():
         if not name or len(members) > args.speakers:
             draws = draw(len(members), people=args.speakers, count=args.draws, seed=args.seed)
-            contest.fit(name, members, draws)
+            contest.fit(name, members, draws, progress=partial(say_fitted, name))
     results: Results = {}
     for channel in args.channel:
         began = time.monotonic()
