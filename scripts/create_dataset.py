@@ -6,8 +6,8 @@
     python scripts/create_dataset.py --from-manifest LIST.csv --output dataset
 
 DIR holds one folder per speaker, in it recordings, or one folder per session with recordings. Several DIRs may be
-given; speakers are then called <DIR's name>-<speaker>. LIST.csv has the columns path and speaker. Interrupt and run
-again: what is finished is not done again.
+given; speakers are then called <DIR's name>-<speaker>. LIST.csv has the columns path and speaker; a path is a file or a
+link (YouTube). Interrupt and run again: what is finished is not done again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,10 @@ import argparse
 import os
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -35,6 +38,8 @@ from core.dataset.audiobooks import (
 from core.dataset.build import SPLITS_BY, Recording, build, build_noise, find_speakers, plan
 from core.dataset.fetch import Guest
 from core.dataset.librivox import ARCHIVE, LIBRIVOX, books
+from core.dataset.links import Links, here
+from core.dataset.links import make_speaker as make_linked
 from core.dataset.recordings import listed_speakers
 from core.dataset.selection import (
     Rules,
@@ -57,7 +62,9 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     source = parser.add_mutually_exclusive_group()
     source.add_argument("--from-folder", nargs="+", type=Path, metavar="DIR", help="recordings: DIR/<speaker>/...")
-    source.add_argument("--from-manifest", type=Path, metavar="CSV", help="recordings: a list with path and speaker")
+    source.add_argument(
+        "--from-manifest", type=Path, metavar="CSV", help="recordings: a list with path (or link) and speaker"
+    )
     parser.add_argument("--output", default="dataset", help="folder or fsspec URL, like s3://... (default: dataset)")
     parser.add_argument("--noise", type=Path, metavar="DIR", help="noise recordings, to be mixed in while training")
     parser.add_argument(
@@ -101,11 +108,13 @@ def arguments() -> argparse.ArgumentParser:
         help="your e-mail or web address, sent along so that the servers' keepers can reach you (or SPEAKERS_CONTACT)",
     )
     how.add_argument("--connections", type=int, default=2, help="to archive.org at a time (default 2)")
-    how.add_argument("--interval", type=float, default=1.0, metavar="S", help="between catalogue pages (default 1 s)")
+    how.add_argument(
+        "--interval", type=float, default=1.0, metavar="S", help="between catalogue pages, or links (default 1 s)"
+    )
     how.add_argument("--max-gb", type=float, default=20.0, help="refuse a download larger than this (default 20)")
     how.add_argument("--hours", type=float, help="stop after so long, to be gone on with")
     how.add_argument("--refresh", action="store_true", help="read the catalogue anew instead of the kept one")
-    how.add_argument("--discard-wav", action="store_true", help="do not keep the 44.1 kHz WAV of finished speakers")
+    how.add_argument("--discard-wav", action="store_true", help="keep no WAV: of finished speakers, of a list's parts")
     how.add_argument("--librivox", default=os.environ.get("SPEAKERS_LIBRIVOX", LIBRIVOX), metavar="URL")
     how.add_argument("--archive", default=os.environ.get("SPEAKERS_ARCHIVE", ARCHIVE), metavar="URL")
     return parser
@@ -118,7 +127,7 @@ def check(args: argparse.Namespace) -> None:
     for name in ("speakers", "candidates", "minutes", "workers", "connections", "max_gb"):
         if not 0 < getattr(args, name) < float("inf"):
             raise SpeakerError(f"--{name.replace('_', '-')} must be above 0, not {getattr(args, name):g}")
-    if args.interval < 1.0 and args.librivox == LIBRIVOX:
+    if args.interval < 1.0 and args.librivox == LIBRIVOX and not (args.from_folder or args.from_manifest):
         raise SpeakerError(f"--interval {args.interval:g}: LibriVox is asked at most once a second")
     if args.variants and (not (args.from_folder or args.from_manifest) or "://" in str(args.output)):
         raise SpeakerError("--variants are made of recordings in local folders, into a local folder")
@@ -127,12 +136,36 @@ def check(args: argparse.Namespace) -> None:
 
 
 def from_recordings(args: argparse.Namespace) -> int:
-    """Folders or a list: everything is here already."""
+    """Folders or a list: everything is here already, but what a list has as a link."""
     if args.from_folder:
-        speakers, split = find_speakers(args.from_folder), args.split or "session"
-    else:
-        speakers, split = listed_speakers(args.from_manifest), args.split or "book"
-    return make(args, speakers, split, pool={}, work=None)
+        return make(args, find_speakers(args.from_folder), args.split or "session", pool={}, work=None)
+    from tqdm import tqdm
+
+    speakers, storage = listed_speakers(args.from_manifest), Storage.of(args.output)
+    links = Links(storage, interval=args.interval, most=args.max_gb * 1e9)
+    work, missing = (
+        partial(make_linked, keep_wav=not args.discard_wav),
+        links.missing(chain.from_iterable(speakers.values())),
+    )
+    if not missing:
+        return make(args, speakers, args.split or "book", pool={}, work=work)
+    with ended_by(args, links.stop), tqdm(total=len(missing), unit="link", desc="links", position=0) as bar:
+        links.report = lambda _: bar.update()
+        pool = {"before": links.fetch, "stop": links.stop}
+        return make(args, speakers, args.split or "book", pool=pool, work=work)
+
+
+@contextmanager
+def ended_by(args: argparse.Namespace, stop: Callable[[], None]) -> Iterator[None]:
+    """Calls `stop` after --hours."""
+    timer = threading.Timer(3600.0 * (args.hours or 0.0), stop)
+    timer.daemon = True
+    if args.hours is not None:
+        timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
 
 
 def make(args: argparse.Namespace, speakers: dict[str, tuple[Recording, ...]], split: str, *, pool: dict, work) -> int:
@@ -159,6 +192,7 @@ def make(args: argparse.Namespace, speakers: dict[str, tuple[Recording, ...]], s
         count = build(tasks, args.output, report=report, **({"work": work} if work else {}), **who)
     print(f"{count} segments of {len(tasks)} speakers in {args.output}")
     if args.variants:
+        tasks = [here(task, Storage.of(args.output))[0] for task in tasks]
         for copies in (0, args.copies)[: 2 if args.copies else 1]:
             what = "feature rows" if copies else "images"
             made = make_all(tasks, Path(args.output), rooms=args.rooms, copies=copies, workers=args.workers)
@@ -187,11 +221,7 @@ def from_librivox(args: argparse.Namespace) -> int:
     )
     storage, sieve, keep_wav = Storage.of(args.output), Sieve(), not args.discard_wav
     storage.tidy()
-    with Guest(args.contact, interval=args.interval) as guest:
-        if args.hours is not None:
-            timer = threading.Timer(3600.0 * args.hours, guest.stop)
-            timer.daemon = True
-            timer.start()
+    with Guest(args.contact, interval=args.interval) as guest, ended_by(args, guest.stop):
 
         def told(line: str) -> None:
             print(line, file=sys.stderr, flush=True)

@@ -202,7 +202,7 @@ def _prepared(recording: Recording, skipped: list[str]) -> Iterator[tuple[float,
             if span.duration >= SEGMENT_SECONDS / 2 and (samples := prepare(audio)) is not None:
                 yield span.start, samples
     except (AudioError, SourceError) as error:
-        skipped.append(f"{recording.path}: {error}")
+        skipped.append(f"{recording.shown}: {error}")
 
 
 def sound_of(recording: Recording) -> Iterator[Audio]:

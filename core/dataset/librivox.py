@@ -89,7 +89,8 @@ def books(
                 raise FetchError(f"{url} holds no list of books: its format has changed, or it is not LibriVox")
             rows = [{name: row.get(name) for name in _KEPT} for row in rows if isinstance(row, dict)]
             storage.write(_page_name(offset), json.dumps({"books": rows}).encode())
-            told(f"catalogue: {offset + len(rows)} books read")
+            if rows:
+                told(f"catalogue: {offset + len(rows)} books read")
         if not rows:
             return
         for row in rows:

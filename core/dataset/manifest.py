@@ -8,7 +8,8 @@ DIR/features_augmented/<speaker>.npz          (optional) feature rows of augment
 DIR/noise/<id>.png                            (optional) images of noise, to be mixed in while training
 DIR/ATTRIBUTION.md                            (audiobooks) every reader and book used
 DIR/wav/<speaker>/<piece>.wav                 (audiobooks) 44.1 kHz mono, long silences removed
-DIR/downloads, probes, catalogue              (audiobooks) what was fetched, so that it is fetched once
+DIR/wav/<speaker>/<session>/<part>.wav        (lists) 16 kHz mono: the links and parts of files that a list means
+DIR/downloads, probes, catalogue              (audiobooks, links) what was fetched, so that it is fetched once
 DIR/parts/...                                 per-speaker results; what a resumed run does not make again
 """
 

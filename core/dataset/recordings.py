@@ -1,15 +1,17 @@
-"""Which recordings a dataset is made of: folders of speakers, or a list in a CSV file."""
+"""Which recordings a dataset is made of: folders of speakers, or a list in a CSV file (of files and links)."""
 
 from __future__ import annotations
 
 import csv
 import math
+import re
 from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
 from core.dataset.manifest import SPLITS, safe_name
-from core.errors import DatasetError
+from core.errors import DatasetError, LinkError
+from core.sources.link import parse_link
 
 EXTENSIONS = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".m4a", ".webm", ".aac", ".mp4", ".oga"}
 LIST_COLUMNS = ("path", "speaker")  # what a CSV list must have; session, book, section, ... may be there too
@@ -19,9 +21,10 @@ LIST_COLUMNS = ("path", "speaker")  # what a CSV list must have; session, book, 
 class Recording:
     """One file of one speaker; `session` is the folder below the speaker, the book, or the file's own stem.
 
-    `path`: a local path, or a fsspec URL as text. `split`: where it is to go ("": as `plan` decides). `book`,
+    `path`: a local path, or a fsspec URL or a link as text. `split`: where it is to go ("": as `plan` decides). `book`,
     `section`, `reader_id` and `source` (URL) are an audiobook's. `start`, `end`: s, the part of the file that is meant.
-    `made`: a file that is made here and may not be there yet; its name says what it is made of.
+    `made`: a file that is made here and may not be there yet; its name says what it is made of. `line`: its place in
+    a list, 0 without one.
     """
 
     path: Path | str
@@ -36,6 +39,12 @@ class Recording:
     start: float = 0.0
     end: float = math.inf
     made: bool = False
+    line: int = 0
+
+    @property
+    def shown(self) -> str:
+        """What a person is told it is: the line of the list, and what stands there."""
+        return f"line {self.line}, {self.source if self.made else self.path}" if self.line else str(self.path)
 
     @property
     def name(self) -> str:
@@ -46,6 +55,11 @@ class Recording:
     def stem(self) -> str:
         """The file's name without its ending."""
         return Path(self.name).stem
+
+
+def is_link(path: Path | str) -> bool:
+    """Is it a link of the web, to be fetched first (`core.dataset.links`)?"""
+    return isinstance(path, str) and re.match(r"https?://", path, re.IGNORECASE) is not None
 
 
 def audio_files(folder: Path) -> list[Path]:
@@ -90,7 +104,8 @@ def listed_speakers(path: Path) -> dict[str, tuple[Recording, ...]]:
     """The recordings of a CSV list, by speaker. Columns: `path` and `speaker`; and where they are known `session`,
     `split` (train or validation), `start`, `end` (s), `language`, `licence`, `reader_id`, `book`, `section`, `source`.
 
-    A path is local (from the list's own folder on) or a fsspec URL. Without a session the book is one, or the file.
+    A path is local (from the list's own folder on), a fsspec URL, or a link that `core.sources.youtube` opens, whose
+    own t= is the start where none is given. Without a session the book is one, or the file, or the link.
     """
     found: dict[str, list[Recording]] = {}
     names: dict[str, str] = {}
@@ -130,16 +145,25 @@ def _listed(path: Path, number: int, line: dict[str, str | None]) -> Recording:
 
     where = text("path")
     if not where:
-        raise DatasetError(f"{path}, line {number}: no path: give a file")
+        raise DatasetError(f"{path}, line {number}: no path: give a file or a link")
     if text("split") not in ("", *SPLITS):
         raise DatasetError(f"{path}, line {number}: split is {text('split')!r}: give train, validation or nothing")
-    start, end = seconds("start", 0.0), seconds("end", math.inf)
+    place: Path | str = where if "://" in where else path.parent / where
+    session, begin = Path(where).stem, 0.0
+    if is_link(where):
+        try:
+            link = parse_link(where)
+        except LinkError as error:
+            raise DatasetError(f"{path}, line {number}: {error}") from error
+        place, session, begin = link.url.split("#")[0], link.video or session, link.start or 0.0
+    start, end = seconds("start", begin), seconds("end", math.inf)
     if not 0.0 <= start < end:
         raise DatasetError(f"{path}, line {number}: from {start:g} to {end:g} s there is nothing: give start < end")
     return Recording(
-        where if "://" in where else path.parent / where,
-        text("session") or text("book") or Path(where).stem,
+        place,
+        text("session") or text("book") or session,
         *(text(name) for name in ("language", "licence", "split", "reader_id", "book", "section", "source")),
         start,
         end,
+        line=number,
     )
