@@ -70,6 +70,14 @@ def corrections(store: SpeakerStore, model_id: str | None = None) -> list[Correc
         return [Correction(*row[:4], bool(row[4]), row[5]) for row in rows]
 
 
+def take_back(store: SpeakerStore) -> Correction | None:
+    """Remove the newest correction, made by mistake; None where there is none."""
+    newest = next(iter(corrections(store)), None)
+    with store.database.change(scrub=True) as db:
+        db.execute("DELETE FROM corrections WHERE id = (SELECT MAX(id) FROM corrections)")
+    return newest
+
+
 def forget_corrections(store: SpeakerStore) -> int:
     """Remove them all; returns how many there were."""
     with store.database.change(scrub=True) as db:

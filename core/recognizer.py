@@ -143,10 +143,13 @@ class Recognizer:
             self.store.renew_session(session.id, segments=learned.segments, model_id=self.model_id)
         return len(renewed)
 
-    def self_check(self, *, progress: Callable[[float], None] = lambda done: None) -> list[Trial]:
-        """The people enrolled, told apart and kept from strangers on themselves, see `core.self_check`."""
+    def self_check(
+        self, *, of: str | None = None, progress: Callable[[float], None] = lambda done: None
+    ) -> list[Trial]:
+        """The people enrolled, told apart and kept from strangers on themselves, see `core.self_check`. `of`: only the
+        segments of this person."""
         people = self.store.embeddings(self.model_id)
-        return left_out(people, self.embedder.cohort, self._calibration, progress=progress) if people else []
+        return left_out(people, self.embedder.cohort, self._calibration, of=of, progress=progress) if people else []
 
     def session_gains(self, name: str, *, progress: Callable[[float], None] = lambda done: None) -> list[SessionGain]:
         """What each session of a person brings; [] where there is one only. Raises `UnknownSpeaker`."""

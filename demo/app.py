@@ -198,7 +198,7 @@ def _serve(
             mcp_server=False,
             state_session_capacity=SESSIONS,
             theme=theme(),
-            css_paths=[CSS_PATH, CSS_PATH.with_name("compare.css")],
+            css_paths=[CSS_PATH, CSS_PATH.with_name("compare.css"), CSS_PATH.with_name("people.css")],
         )
     except OSError as error:
         raise SpeakerError(texts.PORT_TAKEN.format(port=port or "7860 to 7959", host=host)) from error

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
 
 from core.audio import SEGMENT_SECONDS
 from core.enrolment import Enrolment
@@ -14,6 +16,7 @@ from demo import texts
 from demo.live import device_choices
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import gathered
+from demo.person_view import gained
 from demo.take import Take, of_file, speech_in
 
 SOURCES = (texts.FROM_BROWSER, texts.FROM_FILE, texts.FROM_LINK, texts.COMPUTER_MICROPHONE)
@@ -83,6 +86,8 @@ def enrol(
         text = texts.SESSION_ADDED if again else texts.ENROLLED
         text = text.format(name=done.profile.name, segments=len(done.qualities))
         notes = "".join(notice(note) for note in done.notes)
+        if again and (gains := recognizer.session_gains(done.profile.name)):
+            notes += notice(gained(done.profile.name, gains[-1]))
         lights = gathered(SEGMENT_SECONDS * len(done.qualities), done.qualities)
         yield notice(text, "good") + notes, lights, True
     except VoiceInDoubt:
@@ -109,13 +114,25 @@ def _sound(take: Take, where: str, recorded: str | None, path: str | None, link:
     return of_file(recorded if where == texts.FROM_BROWSER else path)
 
 
-def build_form(recognizer: Recognizer):
-    """Inside `gr.Blocks`: the form; returns the event after which somebody may be enrolled."""
+@dataclass(frozen=True, eq=False)
+class Form:
+    """What other parts of the tab touch. `enrolled`: the event after which somebody may be enrolled. `latest`: a state,
+    (name, revision of the store) of who was enrolled last."""
+
+    name: Any
+    again: Any
+    said: Any
+    latest: Any
+    enrolled: Any
+
+
+def build_form(recognizer: Recognizer) -> Form:
+    """Inside `gr.Blocks`: the form."""
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    take = gr.State(Take())
-    gr.HTML(f"<h3>{texts.ENROL_TITLE}</h3><p>{texts.ENROL_TEXT}</p>")
+    take, latest = gr.State(Take()), gr.State(None)
+    gr.HTML(f"<h3>{texts.ENROL_TITLE}</h3><p>{texts.ENROL_TEXT}</p>", elem_id="enrol-form")
     name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="enrol-name")
     where = gr.Radio(list(SOURCES), value=SOURCES[0], label=texts.ENROL_FROM, elem_id="enrol-source")
     passage = gr.HTML(f'{texts.READ_ALOUD}<blockquote class="passage">{texts.PASSAGE}</blockquote>')
@@ -161,12 +178,14 @@ def build_form(recognizer: Recognizer):
         try:
             for html, shown, done in enrol(recognizer, *values):
                 if not done:
-                    yield html, shown if shown is not None else gr.skip(), *(gr.skip() for _ in range(8))
+                    yield html, shown if shown is not None else gr.skip(), *(gr.skip() for _ in range(9))
                     continue
                 current.sound = None
-                yield html, shown, "", False, False, None, None, "", False, gr.update(value=False, visible=False)
+                who = recognizer.store.get(values[1]).name, recognizer.store.revision()
+                resting = gr.update(value=False, visible=False)
+                yield html, shown, "", False, False, None, None, "", False, resting, who
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
-            yield trouble(error), *(gr.skip() for _ in range(8)), gr.update(visible=True)
+            yield trouble(error), *(gr.skip() for _ in range(8)), gr.update(visible=True), gr.skip()
 
     boxes = [browser_box, file_box, link_box, computer_box]
     where.change(chosen, [where, take], [*boxes, passage, device, lights, said], **private)
@@ -176,11 +195,12 @@ def build_form(recognizer: Recognizer):
         doubtful(lambda: gr.update(value=False, visible=False), None, sure, **private)
     begin.click(record, [take, device], [lights, said], concurrency_limit=4, **private)
     gr.on([finish.click, stop.click], lambda current: current.stop(), take, None, **private)
-    return go.click(
+    event = go.click(
         enrolled,
         [take, name, consent, again, where, recorded, upload, link, sure, keep_audio],
-        [said, lights, name, consent, again, recorded, upload, link, keep_audio, sure],
+        [said, lights, name, consent, again, recorded, upload, link, keep_audio, sure, latest],
         concurrency_id="enrol",
         concurrency_limit=1,
         **private,
     )
+    return Form(name, again, said, latest, event)

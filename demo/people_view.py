@@ -8,23 +8,31 @@ from html import escape
 from core.enrolment import ENROL_SECONDS, MIN_ENROL_SECONDS
 from core.segments import Quality
 from core.speakers import Profile
-from demo import texts
+from demo import people_texts, texts
 from demo.timeline_view import chip
 
 LIGHTS = 6  # segments of 5 s that make an enrolment
+MAX_ROWS = 200  # of the list: a crowd is found by name
 
 
 def people(profiles: Sequence[Profile], colours: Mapping[str, str], outdated: Collection[str]) -> str:
-    """The list with segments, sessions and date; `outdated`: names whose profiles other weights made."""
+    """The list with segments, sessions and date, each name a button (see `people.js`); `outdated`: names whose profiles
+    other weights made."""
     if not profiles:
         return f'<div class="people-empty">{texts.EMPTY_TITLE}.</div>'
     head = "".join(f"<th>{column}</th>" for column in texts.COLUMNS)
     rows = "".join(
-        f"<tr><td>{chip(one.name, colours)}{_flag(one, outdated)}</td><td>{one.segments}</td><td>{one.sessions}</td>"
+        f'<tr data-name="{escape(one.name, quote=True)}"><td><button type="button" class="person-open">'
+        f"{chip(one.name, colours)}</button>{_flag(one, outdated)}</td><td>{one.segments}</td><td>{one.sessions}</td>"
         f"<td>{escape(one.created_at[:10])}</td></tr>"
-        for one in profiles
+        for one in profiles[:MAX_ROWS]
     )
-    return f'<div class="people"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+    more = len(profiles) > MAX_ROWS
+    hint = people_texts.MORE_PEOPLE.format(shown=MAX_ROWS, count=len(profiles)) if more else people_texts.PEOPLE_HINT
+    return (
+        f'<div class="people"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f'<p class="quiet">{hint}</p>'
+    )
 
 
 def _flag(profile: Profile, outdated: Collection[str]) -> str:
@@ -37,7 +45,7 @@ def gathered(speech: float, qualities: Sequence[Quality]) -> str:
         text = texts.SPEECH_ENOUGH.format(speech=speech)
     else:
         text = (texts.SPEECH_JUST if speech >= MIN_ENROL_SECONDS else texts.SPEECH_SO_FAR).format(speech=speech)
-    lights = "".join(_light(number, qualities) for number in range(1, max(LIGHTS, len(qualities)) + 1))
+    lights = "".join(light(number, qualities) for number in range(1, max(LIGHTS, len(qualities)) + 1))
     problems = dict.fromkeys(_sentence(problem) for one in qualities for problem in one.problems())
     warnings = "".join(f"<li>{escape(problem)}</li>" for problem in problems)
     return (
@@ -47,7 +55,8 @@ def gathered(speech: float, qualities: Sequence[Quality]) -> str:
     )
 
 
-def _light(number: int, qualities: Sequence[Quality]) -> str:
+def light(number: int, qualities: Sequence[Quality]) -> str:
+    """The light of one segment, counted from 1: empty while it is not there, good, or with what is wrong."""
     title = texts.SEGMENT.format(number=number)
     if number > len(qualities):
         return f'<span class="light" title="{title}: {texts.NOT_YET}">{number}</span>'

@@ -188,7 +188,7 @@ DELETE_ALL = "Delete everyone"
 DELETE_ALL_SURE = "Delete all {count} people and everything learned from their voices? This cannot be undone."
 DELETED_ALL = "Everyone is gone: no voice is left in the database."
 NOBODY_CHOSEN = "nobody is chosen: choose a person first"
-OUTDATED = "made by other weights: enrol again"
+OUTDATED = "made by other networks, not used: open it to renew"
 COLUMNS = ("Name", "Segments", "Sessions", "Enrolled")
 
 INTERNAL = "something went wrong inside the program; the terminal it was started from shows what. Try again"

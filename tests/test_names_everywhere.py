@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from core.errors import InvalidName
 from core.heads import SILENT, UNKNOWN, Decision
 from core.names import FORMULA, clean_name
+from core.person_check import PersonCheck
 from core.segments import Quality, Segment
-from core.speakers import Profile
+from core.speakers import Profile, Session
 from core.timeline import Answer, Timeline
-from demo import answer_view, job_view, live_view, notice_view, people_view, texts, timeline_view
+from demo import answer_view, job_view, live_view, notice_view, people_view, person_view, texts, timeline_view
 from demo.job import Job
 from demo.link_or_file import exports
 from demo.live_ear import Moment
@@ -78,6 +79,7 @@ def screens(name: str, *, title: str = "talk.wav") -> list[str]:
     """Every piece of HTML that shows a name, or the title of a recording."""
     answers, known = answers_of(name), colours([name, "Other"])
     profile = Profile(1, name, "2026-01-01T00:00:00+00:00", "2026-01-01T00:00:00+00:00", "m", 1, 6)
+    session = Session(1, profile.created_at, profile.consent_at, name, "old", name, False, (GOOD,))
     job = Job()
     job.title, job.answers = title, answers
     found = [
@@ -86,6 +88,7 @@ def screens(name: str, *, title: str = "talk.wav") -> list[str]:
         timeline_view.talk_time(answers, known),
         timeline_view.table(answers, known),
         people_view.people([profile], known, {name}),
+        person_view.page(profile, [session], known, model_id="m", check=PersonCheck(6, 5, 3.0, (name, 5.0))),
         notice_view.notice(texts.DELETE_SURE.format(name=name), "error"),
         notice_view.progress(texts.ENROLLING.format(name=name), 0.5),
         notice_view.progress(texts.FETCHING.format(title=title), None),

@@ -1,0 +1,227 @@
+"""A person's page: what is known of a voice, renaming, another session, renewing, deleting."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from core.errors import UnknownSpeaker
+from core.person_check import check_person
+from core.recognizer import Recognizer
+from demo import people_texts, person_view, texts
+from demo.live import names_of
+from demo.notice_view import notice, progress, trouble
+
+SCRIPT = Path(__file__).with_name("people.js")
+CHECKS = 4  # people checked at the same time
+EVERYBODY, PERSON = -2, -1  # what a question is about; else the id of a session
+MANY = 12  # people from which on one is looked for by name
+
+
+def said(work: Callable[[], str]) -> str:
+    """What came of `work`, as a notice."""
+    try:
+        return notice(work(), "good")
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        return trouble(error)
+
+
+def chosen_name(person: str | None) -> str:
+    """The person chosen; `UnknownSpeaker` where there is none."""
+    if not person:
+        raise UnknownSpeaker(texts.NOBODY_CHOSEN)
+    return person
+
+
+def renamed(recognizer: Recognizer, person: str | None, new: str) -> str:
+    """Rename; the notice."""
+    name = recognizer.store.rename
+    return said(lambda: texts.RENAMED.format(old=chosen_name(person), new=name(chosen_name(person), new).name))
+
+
+def deleted(recognizer: Recognizer, person: str | None) -> str:
+    """Delete one person; the notice."""
+    return said(lambda: texts.DELETED.format(name=recognizer.store.delete(chosen_name(person)).name))
+
+
+def deleted_all(recognizer: Recognizer) -> str:
+    """Delete everybody; the notice."""
+
+    def work() -> str:
+        recognizer.store.delete_all()
+        return texts.DELETED_ALL
+
+    return said(work)
+
+
+def session_deleted(recognizer: Recognizer, person: str | None, session: int) -> str:
+    """Delete one session of somebody who has several; the notice."""
+    store = recognizer.store
+    return said(lambda: people_texts.REMOVED.format(name=store.delete_session(chosen_name(person), session).name))
+
+
+def renewed(recognizer: Recognizer, person: str | None) -> str:
+    """Learn somebody anew from speech that was kept; the notice."""
+
+    def work() -> str:
+        count = texts.counted(recognizer.renew(chosen_name(person)), "session")
+        return people_texts.RENEWED.format(name=person, count=count)
+
+    return said(work)
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A person's page at one moment. `page`: HTML. `renewable`: are there sessions of other weights whose speech was
+    kept? `sessions`: (label, id) of those that can be deleted one by one, none where there is only one."""
+
+    name: str
+    page: str
+    status: str
+    renewable: bool
+    sessions: tuple[tuple[str, int], ...]
+
+
+def shown(recognizer: Recognizer, name: str) -> Iterator[Shown]:
+    """The page at once, then with what the check found. Raises `UnknownSpeaker`."""
+    person, sessions = recognizer.store.get(name), recognizer.store.sessions(name)
+    model, colours = recognizer.model_id, names_of(recognizer)
+    renewable = any(one.audio and one.model_id != model for one in sessions)
+    labels = tuple(
+        (people_texts.SESSION_CHOICE.format(number=number, date=one.created_at[:10], source=one.source), one.id)
+        for number, one in enumerate(sessions, 1)
+    )
+    several = labels if len(labels) > 1 else ()
+    waiting = person_view.page(person, sessions, colours, model_id=model, checked=False)
+    status = progress(people_texts.CHECKING.format(name=person.name), None)
+    yield Shown(person.name, waiting, status, renewable, several)
+    check = check_person(recognizer, person.name)
+    checked = person_view.page(person, sessions, colours, model_id=model, check=check)
+    yield Shown(person.name, checked, "", renewable, several)
+
+
+def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any], Callable[[], list], list[Any]]:
+    """Inside `gr.Blocks`. `people`: the list, whose `select` event says who was pressed on. `form`: the
+    `demo.enrolling.Form` that a session is added with. Returns what is watched, how it is refreshed, and the events
+    after which people have changed."""
+    import gradio as gr
+
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    chosen, asked, revision = gr.State(None), gr.State(EVERYBODY), gr.State(-1)
+    find = gr.Dropdown([], label=people_texts.FIND, visible=False, elem_id="person")
+    with gr.Column(visible=False, elem_id="person-page") as panel:
+        page = gr.HTML("")
+        status = gr.HTML("", elem_id="person-status")
+        with gr.Row(elem_classes="pair"):
+            new_name = gr.Textbox(label=texts.NEW_NAME, max_lines=1, scale=2, min_width=140, elem_id="new-name")
+            rename = gr.Button(texts.RENAME, scale=1, min_width=90, elem_id="rename")
+        with gr.Row(elem_classes="pair", visible=False) as several:
+            session = gr.Dropdown([], label=people_texts.REMOVE_SESSION, scale=2, min_width=140, elem_id="session")
+            remove = gr.Button(people_texts.REMOVE, scale=1, min_width=90, elem_id="session-delete")
+        renew = gr.Button(people_texts.RENEW, visible=False, elem_id="renew")
+        with gr.Row(elem_classes="pair"):
+            add = gr.Button(people_texts.ADD_SESSION, variant="primary", min_width=120, elem_id="add-session")
+            delete = gr.Button(texts.DELETE, min_width=80, elem_id="delete")
+            close = gr.Button(people_texts.CLOSE, min_width=80, elem_id="person-close")
+    with gr.Column(visible=False, elem_classes="sure") as sure:
+        question = gr.HTML("")
+        with gr.Row(elem_classes="pair"):
+            yes = gr.Button(texts.DELETE_YES, variant="stop", min_width=90, elem_id="delete-yes")
+            no = gr.Button(texts.KEEP, min_width=90, elem_id="delete-no")
+    notices = gr.HTML("", elem_id="people-notice")
+    delete_all = gr.Button(texts.DELETE_ALL, size="sm", visible=False, elem_id="delete-all")
+
+    # the page and the question below it
+    view = [chosen, panel, page, status, renew, several, session]
+
+    def closed() -> tuple:
+        return None, gr.Column(visible=False), "", "", *(gr.update(visible=False) for _ in range(2)), gr.skip()
+
+    def opened(name: str | None) -> Iterator[tuple]:
+        if not name:
+            yield closed()
+            return
+        try:
+            for one in shown(recognizer, name):
+                choices = gr.update(choices=list(one.sessions), value=None)
+                boxes = gr.update(visible=one.renewable), gr.update(visible=bool(one.sessions)), choices
+                yield one.name, gr.Column(visible=True), one.page, one.status, *boxes
+        except UnknownSpeaker:
+            yield closed()
+        except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+            yield name, gr.Column(visible=True), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
+
+    def pressed(event) -> Iterator[tuple]:
+        yield from opened(str((event._data or {}).get("name") or ""))
+
+    pressed.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
+    quietly = {"concurrency_limit": CHECKS, "trigger_mode": "always_last", **private}
+    mark = "() => setTimeout(() => window.whoIsOpen && window.whoIsOpen.mark(), 50)"
+    for event in (
+        people.select(pressed, None, view, **quietly),
+        find.input(opened, find, view, **quietly),
+        form.latest.change(lambda who: (yield from opened(who and who[0])), form.latest, view, **quietly),
+        revision.change(opened, chosen, view, **quietly),
+        close.click(closed, None, view, **private),
+    ):
+        event.then(None, None, None, js=mark, **private)
+
+    gr.on([people.select, find.input], lambda: "", None, notices, **private)
+
+    def ask(about: int, text: str) -> tuple:
+        return gr.Column(visible=True), notice(text, "error"), about, ""
+
+    def ask_one(name: str | None) -> tuple:
+        return ask(PERSON, texts.DELETE_SURE.format(name=name))
+
+    def ask_all() -> tuple:
+        return ask(EVERYBODY, texts.DELETE_ALL_SURE.format(count=len(recognizer.store.profiles())))
+
+    def ask_session(name: str | None, number: int | None) -> tuple:
+        if not number:
+            return gr.Column(visible=False), "", EVERYBODY, notice(people_texts.REMOVE_NONE, "error")
+        return ask(number, people_texts.REMOVE_SURE.format(name=name))
+
+    def confirmed(name: str | None, about: int) -> tuple:
+        hidden = gr.Column(visible=False)
+        if about == EVERYBODY:
+            return deleted_all(recognizer), hidden
+        return (deleted(recognizer, name) if about == PERSON else session_deleted(recognizer, name, about)), hidden
+
+    def change_name(name: str | None, new: str) -> tuple:
+        html = renamed(recognizer, name, new)
+        done = "notice-good" in html
+        return html, "" if done else gr.skip(), recognizer.store.get(new).name if done else gr.skip()
+
+    def anew(name: str | None) -> Iterator[str]:
+        yield progress(texts.ENROLLING.format(name=name), None)
+        yield renewed(recognizer, name)
+
+    questions = [sure, question, asked, notices]
+    delete.click(ask_one, chosen, questions, **private)
+    delete_all.click(ask_all, None, questions, **private)
+    remove.click(ask_session, [chosen, session], questions, **private)
+    no.click(lambda: gr.Column(visible=False), None, sure, **private)
+    add.click(
+        lambda name: (name, True, notice(people_texts.ADDING_TO.format(name=name))),
+        chosen,
+        [form.name, form.again, form.said],
+        **private,
+    ).then(None, None, None, js="() => document.querySelector('#enrol-form').scrollIntoView()", **private)
+    changes = [
+        yes.click(confirmed, [chosen, asked], [notices, sure], **private),
+        rename.click(change_name, [chosen, new_name], [notices, new_name, chosen], **private),
+        renew.click(anew, chosen, notices, concurrency_id="enrol", concurrency_limit=1, **private),
+    ]
+
+    def refresh() -> list:
+        names = [profile.name for profile in recognizer.store.profiles()]
+        return [
+            gr.update(choices=names, value=None, visible=len(names) > MANY),
+            gr.update(visible=bool(names)),
+            recognizer.store.revision(),
+        ]
+
+    return [find, delete_all, revision], refresh, changes

@@ -1,0 +1,69 @@
+"""A person's page, without a browser: what is shown, another session and what it gains, renewing, deleting."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio import to_flac
+from core.channels import Surroundings, apply
+from core.recognizer import Recognizer
+from demo import enrolling, people_texts, person, texts
+from demo.take import Take
+
+
+@pytest.fixture
+def people(home, embedder, recognizer):
+    """Amina and Kofi, in a store of their own that a test may change."""
+    made = Recognizer(home, embedder=embedder)
+    made.store.add_people(recognizer.store.records())
+    return made
+
+
+def last(recognizer, name):
+    return list(person.shown(recognizer, name))[-1]
+
+
+def test_the_page_is_there_at_once_and_then_checked(people):
+    at_once, checked = person.shown(people, "amina")
+    assert at_once.name == checked.name == "Amina" and "is-waiting" in at_once.page and "progress" in at_once.status
+    count = people.store.get("Amina").segments
+    assert people_texts.RECOGNISED_OF.format(count=count, segments=count) in checked.page
+    assert ">Kofi</b>" in checked.page and people_texts.NEAREST_NOTES["apart"] in checked.page
+    assert people_texts.OWN_NOTES["high"] in checked.page
+    assert people.model_id in checked.page and "Agreed on 20" in checked.page
+    assert checked.page.count("light is-") == count and not checked.renewable and checked.sessions == ()
+
+
+def test_alone_there_is_nobody_to_be_like(people):
+    people.store.delete("Kofi")
+    page = last(people, "Amina").page
+    assert people_texts.NEAREST_NONE in page and "Kofi" not in page
+
+
+def test_a_second_session_and_what_it_gains(people, voice, tmp_path):
+    path = tmp_path / "other microphone.wav"
+    phone = apply("phone", voice("amina_enrol"), chance=np.random.default_rng(1), around=Surroundings((), []))
+    soundfile.write(path, phone.samples, phone.rate)
+    asked = (Take(), "Amina", True, True, texts.FROM_FILE, None, str(path), "", True)
+    *_, (said, _, done) = enrolling.enrol(people, *asked)
+    assert done and said.count("notice-good") == 1
+    assert "was recognised before" in said or "of what was just said" in said
+    found = last(people, "Amina")
+    assert found.page.count('class="gain"') == 2 and [number for _, number in found.sessions] == [
+        one.id for one in people.store.sessions("Amina")
+    ]
+    assert "notice-good" in person.session_deleted(people, "Amina", found.sessions[0][1])
+    assert "notice-error" in person.session_deleted(people, "Amina", found.sessions[1][1])  # the last one
+    assert last(people, "Amina").sessions == () and people.store.get("Amina").sessions == 1
+
+
+def test_what_other_networks_made_is_flagged_and_renewed_where_speech_was_kept(people, voice):
+    segments, flac = people.enrolment_segments([voice("jo_enrol")]), to_flac(voice("jo_enrol"))
+    for name, kept in (("Renewable", flac), ("Gone", None)):
+        people.store.add(name, segments=segments, model_id="older", source="file", consent=True, flac=kept)
+    found, gone = last(people, "Renewable"), last(people, "Gone")
+    assert found.renewable and people_texts.OLD_RENEW[1:] in found.page and people_texts.CHECK_NONE in found.page
+    assert not gone.renewable and people_texts.OLD_ENROL[1:] in gone.page
+    assert "notice-good" in person.renewed(people, "Renewable") and "was not kept" in person.renewed(people, "Gone")
+    found = last(people, "Renewable")
+    assert not found.renewable and "older" not in found.page and people_texts.RECOGNISED in found.page
