@@ -16,6 +16,7 @@
     │   ├── InvalidName          a name that cannot be used
     │   ├── DuplicateName        that name is taken
     │   ├── UnknownSpeaker       no such person
+    │   ├── ConsentMissing       nobody said that the person agrees
     │   └── PeopleFileError      a file of people that cannot be taken up
     ├── ModelError               weights missing, altered, or of another version
     └── DatasetError             a training or evaluation folder that cannot be used
@@ -87,6 +88,10 @@ class DuplicateName(StoreError):
 
 class UnknownSpeaker(StoreError):
     """No such person is enrolled."""
+
+
+class ConsentMissing(StoreError):
+    """Nobody said that the person agrees to be enrolled; nothing was stored."""
 
 
 class PeopleFileError(StoreError):

@@ -16,7 +16,7 @@ import numpy as np
 
 from core.database import Database, home_folder
 from core.enrolled import Enrolled, EnrolledSegment, PersonRecord, Profile, Session, SessionRecord
-from core.errors import DuplicateName, StoreError, UnknownSpeaker
+from core.errors import ConsentMissing, DuplicateName, StoreError, UnknownSpeaker
 from core.names import clean_name, listed, name_key, shortened
 from core.segments import Quality
 from core.session_rows import insert_segments, insert_session, session_records
@@ -55,7 +55,7 @@ class SpeakerStore:
     ) -> Profile:
         """Enrol a new person; all or nothing. `remark`: what was odd about the sound. `flac`: the speech, to be kept.
 
-        Raises `InvalidName`, `DuplicateName`, and `StoreError` when `consent` is not True or embeddings do not fit.
+        Raises `InvalidName`, `DuplicateName`, `ConsentMissing`, and `StoreError` when embeddings do not fit.
         """
         session = _session(segments, model_id, source, consent, remark, flac)
         return self.add_people([PersonRecord(clean_name(name), session.created_at, session.consent_at, (session,))])[0]
@@ -282,7 +282,7 @@ def _session(
     segments: Sequence[EnrolledSegment], model_id: str, source: str, consent: bool, remark: str, flac: bytes | None
 ) -> SessionRecord:
     if consent is not True:
-        raise StoreError("no consent was given: a voice is stored only when the person agrees")
+        raise ConsentMissing("no consent was given: a voice is stored only when the person agrees")
     source = source.encode(errors="replace").decode()  # file names may be no valid text
     return SessionRecord(now(), now(), source, model_id, remark, tuple(segments), flac)
 

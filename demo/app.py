@@ -43,8 +43,10 @@ def build(recognizer: Recognizer) -> gr.Blocks:
     import gradio as gr
 
     from demo import compare, compare_texts, link_or_file, live, speakers
+    from demo.api import build_api
+    from demo.page import Page
 
-    with gr.Blocks(
+    with Page(
         title=texts.TITLE, analytics_enabled=False, delete_cache=(DELETE_EVERY_SECONDS, DELETE_AFTER_SECONDS)
     ) as page:
         gr.HTML(
@@ -72,6 +74,7 @@ def build(recognizer: Recognizer) -> gr.Blocks:
             event.then(refresh, None, watched, **private)
         for tab in (live_tab, speakers_tab, compare_tab):
             tab.select(refresh, None, watched, **private)
+        build_api(recognizer, jobs=link_or_file.JOBS)
     page.queue(max_size=MAX_QUEUE, default_concurrency_limit=8, api_open=False)
     return page
 

@@ -23,9 +23,11 @@ from demo import texts
 PASSWORD_VARIABLE = "SPEAKERS_PASSWORD"  # environment: what other computers must say; not an option, which `ps` shows
 MIN_PASSWORD = 10  # characters
 WRONG_PASSWORD_SECONDS = 1.0  # s between two answers to wrong passwords, whoever asks
+ENDPOINTS = ("identify", "enrol", "speakers")  # what other programs may call, see `demo.api`
 UNUSED = re.compile(  # routes of Gradio that this app never needs
     r"(/gradio_api)?/(dev/|vibe-|undo-vibe|process_recording|proxy=|file=[a-z][a-z0-9+.-]+:(?!\\)|run-history|runs\b|"
-    r"profiling|monitoring|deep_link|openapi|info\b|mcp)",
+    r"profiling|monitoring|deep_link|openapi|mcp|run/|api/|"
+    rf"call/(?!({'|'.join(ENDPOINTS)})(/|$)))",
     re.IGNORECASE,
 )
 HEADERS = {

@@ -96,11 +96,11 @@ class Leavings:
             session, data = asked["session_hash"], asked["data"]
         except (ValueError, TypeError, KeyError, RecursionError):
             return  # Gradio will refuse it
-        if isinstance(session, str) and (found := set(_paths(data))):
+        if isinstance(session, str) and (found := set(paths_in(data))):
             self._files[session] |= found
 
 
-def _paths(data: object) -> Iterator[str]:
+def paths_in(data: object) -> Iterator[str]:
     """Every "path" in what an event brings."""
     waiting = [data]
     while waiting:

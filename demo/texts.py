@@ -191,6 +191,17 @@ NOBODY_CHOSEN = "nobody is chosen: choose a person first"
 OUTDATED = "made by other networks, not used: open it to renew"
 COLUMNS = ("Name", "Segments", "Sessions", "Enrolled")
 
+API_NO_FILE = "no sound was sent: upload a file first, and give its path"
+API_NOT_SENT = (
+    "this file was not sent to the app, or is gone again: upload it, and give the path that came back; addresses and "
+    "files of this computer are not opened"
+)
+API_COUNT = "{name} takes {wanted} values, {given} came: see docs/api.md"
+API_NO_NAME = "the name is missing: say whose voice this is"
+API_NO_BOOL = "{what} must be true or false"
+API_NO_SECONDS = "{what} must be a number of seconds"
+API_NO_CONSENT = 'consent is missing: ask the person, and send this sentence as consent: "{sentence}"'
+
 INTERNAL = "something went wrong inside the program; the terminal it was started from shows what. Try again"
 PASSWORD_ASK = "Password for other computers, at least {count} characters: "
 PASSWORD_NEEDED = (

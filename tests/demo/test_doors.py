@@ -162,7 +162,7 @@ def test_a_hostile_page_can_neither_upload_nor_start_anything(server, folder):
         "proxy=http://x/",
         "file=http://127.0.0.1/",
         "openapi.json",
-        "info",
+        "call/v2/speakers",
     ],
 )
 def test_doors_the_app_does_not_use_are_walled_up(server, path):

@@ -1,0 +1,193 @@
+"""Three doors for other programs, over HTTP: `identify`, `enrol` and `speakers`; docs/api.md says how to use them.
+
+All else that the page can do stays with the page (`demo.doorkeeper`). What is refused is an error with a kind, the
+name of a class of `core.errors`, as its title and one sentence as its message. What was sent is deleted soon after the
+answer. (No `from __future__ import annotations` here: Gradio reads the types of the endpoints.)
+"""
+
+import functools
+import json
+import logging
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from core.errors import ConsentMissing, SourceError, SpeakerError
+from core.recognizer import Recognizer
+from core.segments import Segment
+from core.sources import file
+from core.timeline import Timeline
+from demo import texts
+from demo.leavings import GRACE_SECONDS, discard
+
+SOURCE = "program"  # what the store has for where a voice came from
+INTERNAL = "InternalError"  # the kind of what is no error of ours
+
+_used: Counter[Path] = Counter()  # files that calls are working with: the same sound sent twice is one file
+_using = threading.Lock()
+
+
+def build_api(recognizer: Recognizer, *, jobs: int) -> None:
+    """Inside `gr.Blocks`: the three endpoints. `jobs`: recordings judged at a time, the page's own among them."""
+    import gradio as gr
+    from gradio.data_classes import FileData
+
+    def identify(sound: FileData, start: float = 0.0, end: float | None = None) -> dict[str, Any]:
+        """Who speaks when in a recording. `start`, `end`: seconds."""
+        return identified(recognizer, sound, start, end)
+
+    def enrol(
+        sound: FileData,
+        name: str,
+        consent: str,
+        again: bool = False,
+        sure: bool = False,
+        keep_audio: bool = False,
+    ) -> dict[str, Any]:
+        """Learn a voice. `consent`: the sentence that the person agreed to."""
+        return enrolled(recognizer, sound, name, consent, again=again, sure=sure, keep_audio=keep_audio)
+
+    def speakers() -> dict[str, Any]:
+        """Who is enrolled."""
+        return listed(recognizer)
+
+    limits = {
+        identify: {"concurrency_id": "jobs", "concurrency_limit": jobs},
+        enrol: {"concurrency_id": "enrol", "concurrency_limit": 1},
+        speakers: {},
+    }
+    for work, limit in limits.items():
+        gr.api(_answering(work), api_name=work.__name__, api_visibility="public", **limit)
+
+
+def identified(recognizer: Recognizer, sent: Any, start: Any = 0.0, end: Any = None) -> dict[str, Any]:
+    """The timeline of what was sent, as `Timeline.to_json` has it. Raises `SpeakerError`."""
+    start, end = _seconds("start", start) or 0.0, _seconds("end", end)
+    with _taken(sent) as path:
+        answers = [
+            replace(one, segment=Segment(one.segment.start + start, one.segment.end + start))
+            for one in recognizer.identify(file.blocks(path, start, end))
+        ]
+    return json.loads(Timeline(path.name, recognizer.model_id, tuple(answers)).to_json())
+
+
+def enrolled(
+    recognizer: Recognizer,
+    sent: Any,
+    name: Any,
+    consent: Any,
+    *,
+    again: Any = False,
+    sure: Any = False,
+    keep_audio: Any = False,
+) -> dict[str, Any]:
+    """What came of an enrolment. `consent`: `texts.CONSENT`, word for word. Raises `SpeakerError`."""
+    for what, value in (("again", again), ("sure", sure), ("keep_audio", keep_audio)):
+        if not isinstance(value, bool):
+            raise SourceError(texts.API_NO_BOOL.format(what=what))
+    if not isinstance(name, str) or not name.strip():
+        raise SourceError(texts.API_NO_NAME)
+    with _taken(sent) as path:
+        if not agreed(consent):
+            raise ConsentMissing(texts.API_NO_CONSENT.format(sentence=texts.CONSENT))
+        wishes = {"again": again, "sure": sure, "keep_audio": keep_audio}
+        done = recognizer.enrol(name, file.blocks(path), consent=True, source=SOURCE, **wishes)
+    return {
+        "name": done.profile.name,
+        "speech": done.speech,
+        "segments": [asdict(one) for one in done.qualities],
+        "sessions": done.profile.sessions,
+        "warnings": done.warnings,
+    }
+
+
+def listed(recognizer: Recognizer) -> dict[str, Any]:
+    """Everybody enrolled. `usable`: do these weights know the voice?"""
+    outdated = {profile.name for profile in recognizer.store.outdated(recognizer.model_id)}
+    return {
+        "model": recognizer.model_id,
+        "speakers": [
+            {
+                "name": one.name,
+                "segments": one.segments,
+                "sessions": one.sessions,
+                "enrolled": one.created_at,
+                "consent": one.consent_at,
+                "usable": one.name not in outdated,
+            }
+            for one in recognizer.store.profiles()
+        ],
+    }
+
+
+def agreed(consent: Any) -> bool:
+    """Is it the sentence of `texts.CONSENT`? Blanks, case and a full stop do not matter."""
+    return isinstance(consent, str) and _plain(consent) == _plain(texts.CONSENT)
+
+
+def _plain(text: str) -> str:
+    return " ".join(text.split()).rstrip(".").casefold()
+
+
+def _seconds(what: str, value: Any) -> float | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise SourceError(texts.API_NO_SECONDS.format(what=what))
+    return float(value)
+
+
+def _answering(work: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
+    """`work`, whose errors become Gradio's: kind and sentence, never a stack trace."""
+    from demo.page import refusal
+
+    @functools.wraps(work)
+    def answer(*asked: Any) -> dict[str, Any]:
+        try:
+            return work(*asked)
+        except SpeakerError as error:
+            raise refusal(error) from error
+        except Exception as error:
+            logging.getLogger("demo").error("unexpected", exc_info=error)
+            raise refusal(SpeakerError(texts.INTERNAL), kind=INTERNAL) from error
+
+    return answer
+
+
+@contextmanager
+def _taken(sent: Any) -> Iterator[Path]:
+    """The file that was sent, which must lie in the private folder; deleted `GRACE_SECONDS` after the last use."""
+    path = _path_of(sent)
+    with _using:
+        _used[path] += 1
+    try:
+        yield path
+    finally:
+        timer = threading.Timer(GRACE_SECONDS, _let_go, [path])
+        timer.daemon = True
+        timer.start()
+
+
+def _let_go(path: Path) -> None:
+    with _using:
+        _used[path] -= 1
+        if _used[path] > 0:
+            return
+        del _used[path]
+        discard([path])
+
+
+def _path_of(sent: Any) -> Path:
+    """`SourceError` for what was never uploaded: another file of this computer, an address, nothing."""
+    from demo.page import was_sent
+
+    given = sent.get("path") if isinstance(sent, dict) else sent
+    if not isinstance(given, str) or not given:
+        raise SourceError(texts.API_NO_FILE)
+    if not was_sent(given):
+        raise SourceError(texts.API_NOT_SENT)
+    return Path(given).resolve()

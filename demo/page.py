@@ -1,0 +1,45 @@
+"""`gr.Blocks` that takes no file but those that were sent to it, and says so in a sentence.
+
+Gradio itself fetches an address that an event names in the place of a file; this program makes no connection that
+nobody asked for (SECURITY.md), so the address is refused before.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import gradio as gr
+
+from core.errors import SourceError
+from demo import texts
+from demo.exporting import private_folder
+from demo.leavings import paths_in
+
+
+class Page(gr.Blocks):
+    """Whatever an event brings is looked at before Gradio does."""
+
+    async def preprocess_data(self, block_fn, inputs: list[Any], *more, **settings) -> list[Any]:
+        """Raises `gr.Error` with the kind as its title for a file that was not sent, and for a call with values too few
+        or too many."""
+        if not all(map(was_sent, paths_in(inputs))):
+            raise refusal(SourceError(texts.API_NOT_SENT))
+        if block_fn.api_visibility == "public" and len(inputs) != len(block_fn.inputs):
+            counts = {"name": block_fn.api_name, "wanted": len(block_fn.inputs), "given": len(inputs)}
+            raise refusal(SourceError(texts.API_COUNT.format(**counts)))
+        return await super().preprocess_data(block_fn, inputs, *more, **settings)
+
+
+def was_sent(given: str) -> bool:
+    """Does the path lead to a file in the private folder?"""
+    try:
+        path = Path(given).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return private_folder().resolve() in path.parents and path.is_file()
+
+
+def refusal(error: Exception, *, kind: str = "") -> gr.Error:
+    """Gradio's error: what callers get. `kind`: the class of `error` where nothing is said."""
+    return gr.Error(str(error), title=kind or type(error).__name__, print_exception=False)
