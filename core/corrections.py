@@ -46,7 +46,7 @@ def correct(store: SpeakerStore, answer: Answer, truth: str | None, *, model_id:
     found = likeliest(answer)
     if found is None:
         raise StoreError("there is no answer about a person to correct: wait until somebody has spoken")
-    with store.database.change() as db:
+    with store.database.change(people=False) as db:
         first, true = find_person(db, found[0]), None if truth is None else find_person(db, truth)
         made = Correction(now(), model_id, first.name, found[1], answer.both.is_person, true.name if true else None)
         db.execute(
@@ -73,12 +73,12 @@ def corrections(store: SpeakerStore, model_id: str | None = None) -> list[Correc
 def take_back(store: SpeakerStore) -> Correction | None:
     """Remove the newest correction, made by mistake; None where there is none."""
     newest = next(iter(corrections(store)), None)
-    with store.database.change(scrub=True) as db:
+    with store.database.change(scrub=True, people=False) as db:
         db.execute("DELETE FROM corrections WHERE id = (SELECT MAX(id) FROM corrections)")
     return newest
 
 
 def forget_corrections(store: SpeakerStore) -> int:
     """Remove them all; returns how many there were."""
-    with store.database.change(scrub=True) as db:
+    with store.database.change(scrub=True, people=False) as db:
         return db.execute("DELETE FROM corrections").rowcount

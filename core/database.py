@@ -110,13 +110,15 @@ class Database:
             raise _Damaged(f"{self.path} is damaged ({error}): start again, it will be set aside") from error
 
     @contextmanager
-    def change(self, *, scrub: bool = False) -> Iterator[sqlite3.Connection]:
-        """One transaction, undone by any exception. `scrub`: afterwards leave no byte of what was removed."""
+    def change(self, *, scrub: bool = False, people: bool = True) -> Iterator[sqlite3.Connection]:
+        """One transaction, undone by any exception. `scrub`: afterwards leave no byte of what was removed. `people`:
+        does it change how anybody is recognised, so that others must look again?"""
         with self.connection() as db:
             db.execute("BEGIN IMMEDIATE")
             try:
                 yield db
-                db.execute("UPDATE changes SET revision = revision + 1")
+                if people:
+                    db.execute("UPDATE changes SET revision = revision + 1")
                 if scrub:
                     db.execute(f"PRAGMA application_id = {ERASING}")
             except BaseException:

@@ -18,6 +18,8 @@ from core.sources import file
 from demo import texts
 from demo.job import Job
 from demo.notice_view import notice, progress, trouble
+from demo.timeline_view import LANES
+from demo.verdict import build_row, turns
 
 BLOCK_SECONDS = 10.0  # s decoded at a time
 MAX_SPANS = 200
@@ -98,6 +100,9 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
     spans = gr.State([])
     with gr.Column(visible=False, elem_id="enrol-here") as panel:
         summary = gr.HTML("")
+        verdict = build_row(
+            recognizer, [job, spans], lambda current, found: turns(current.answers, found), place="here"
+        )
         name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="here-name")
         consent = gr.Checkbox(label=texts.CONSENT, elem_id="here-consent")
         again = gr.Checkbox(label=texts.AGAIN, elem_id="here-again")
@@ -108,8 +113,11 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
     said = gr.HTML("", elem_id="here-notice")
 
     def chosen(event) -> tuple:
-        found, label = spans_of((event._data or {}).get("spans"))
-        return gr.update(visible=bool(found)), chosen_view(found, label), found, gr.skip() if not found else ""
+        picked = (event._data or {}).get("spans")
+        found, label = spans_of(picked)
+        judged = bool(found) and picked[0].get("lane") == LANES[0]  # one model's answer is not the app's
+        said = gr.skip() if not found else ""
+        return gr.update(visible=bool(found)), chosen_view(found, label), found, said, gr.update(visible=judged)
 
     def enrolled(current: Job, found: list[Segment], *values) -> Iterator[tuple]:
         try:
@@ -122,7 +130,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
             yield trouble(error), *(gr.skip() for _ in range(5)), gr.update(visible=True)
 
     chosen.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
-    shown.select(chosen, None, [panel, summary, spans, said], **private)
+    shown.select(chosen, None, [panel, summary, spans, said, verdict], **private)
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
     name.input(lambda: gr.update(value=False, visible=False), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)

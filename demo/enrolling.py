@@ -3,35 +3,46 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from core.audio import SEGMENT_SECONDS
-from core.enrolment import Enrolment
-from core.errors import InvalidName, SpeakerError, StoreError, VoiceInDoubt
+from core.audio import SEGMENT_SECONDS, Audio, stream
+from core.enrolment import MIN_ENROL_SECONDS, Enrolment
+from core.errors import InvalidName, StoreError, VoiceInDoubt
 from core.names import clean_name
 from core.recognizer import Recognizer
-from demo import texts
+from demo import phrases, texts
 from demo.live import device_choices
 from demo.notice_view import notice, progress, trouble
-from demo.people_view import gathered
+from demo.people_view import gathered, takes
 from demo.person_view import gained
-from demo.take import Take, of_file, speech_in
+from demo.take import BROWSER, COMPUTER, Take, of_files, speech_in
 
 SOURCES = (texts.FROM_BROWSER, texts.FROM_FILE, texts.FROM_LINK, texts.COMPUTER_MICROPHONE)
 STORED_AS = dict(zip(SOURCES, ("browser microphone", "file", "link", "microphone"), strict=True))
 LOOK_SECONDS = 0.3  # s between looks at an enrolment
 
 
-def check(path: str | None) -> tuple[str, str]:
-    """How much speech a recording holds and how good it is, and a notice; nothing is stored."""
-    if not path:
+def check(paths: Sequence[str] | None) -> tuple[str, str]:
+    """How much speech files hold and how good it is, and a notice; nothing is stored."""
+    if not paths:
         return gathered(0.0, []), ""
     try:
-        return gathered(*speech_in(of_file(path))), ""
+        return gathered(*speech_in(of_files(paths))), ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return gathered(0.0, []), trouble(error)
+
+
+def taken(take: Take, path: str | None) -> tuple[str, str]:
+    """Another recording of the browser's microphone: lights over all takes, and a notice."""
+    try:
+        if path:
+            take.add(BROWSER, stream(path), path)
+        found = take.speech(BROWSER)
+        return gathered(*found), notice(texts.TAKES_ADD_UP) if path and found[0] < MIN_ENROL_SECONDS else ""
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        return gathered(*take.speech(BROWSER)), trouble(error)
 
 
 def record(take: Take, device: str) -> Iterator[tuple[str, str]]:
@@ -40,7 +51,7 @@ def record(take: Take, device: str) -> Iterator[tuple[str, str]]:
     try:
         for found in take.record(device or None):
             yield gathered(*found), notice(texts.RECORDING)
-        yield gathered(*found), ""
+        yield gathered(*found), notice(texts.TAKES_ADD_UP) if found[0] < MIN_ENROL_SECONDS else ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         yield gathered(*found), trouble(error)
 
@@ -52,8 +63,7 @@ def enrol(
     consent: bool,
     again: bool,
     where: str,
-    recorded: str | None,
-    path: str | None,
+    paths: Sequence[str] | None,
     link: str,
     sure: bool = False,
     keep_audio: bool = False,
@@ -67,7 +77,7 @@ def enrol(
 
         def work() -> None:
             try:
-                sound = _sound(take, where, recorded, path, link, told)
+                sound = _sound(take, where, paths, link, told)
                 stored = STORED_AS[where]
                 wishes = {"again": again, "sure": sure, "keep_audio": keep_audio}
                 outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, **wishes))
@@ -104,14 +114,10 @@ def _named(name: str, consent: bool) -> str:
     return clean_name(name)
 
 
-def _sound(take: Take, where: str, recorded: str | None, path: str | None, link: str, told: list[float]):
+def _sound(take: Take, where: str, paths: Sequence[str] | None, link: str, told: list[float]) -> Iterator[Audio]:
     if where == texts.FROM_LINK:
         return take.fetched(link, told)
-    if where == texts.COMPUTER_MICROPHONE:
-        if take.sound is None:
-            raise SpeakerError(texts.NO_SOUND)
-        return take.sound
-    return of_file(recorded if where == texts.FROM_BROWSER else path)
+    return of_files(paths) if where == texts.FROM_FILE else take.blocks(where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -135,7 +141,11 @@ def build_form(recognizer: Recognizer) -> Form:
     gr.HTML(f"<h3>{texts.ENROL_TITLE}</h3><p>{texts.ENROL_TEXT}</p>", elem_id="enrol-form")
     name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="enrol-name")
     where = gr.Radio(list(SOURCES), value=SOURCES[0], label=texts.ENROL_FROM, elem_id="enrol-source")
-    passage = gr.HTML(f'{texts.READ_ALOUD}<blockquote class="passage">{texts.PASSAGE}</blockquote>')
+    with gr.Column() as aloud:
+        language = gr.Dropdown(
+            list(phrases.CHOICES), value=phrases.CHOICES[0], label=phrases.CHOOSE, elem_id="enrol-language"
+        )
+        passage = gr.HTML(phrases.passage(phrases.CHOICES[0]), elem_id="enrol-passage")
     with gr.Column() as browser_box:
         recorded = gr.Audio(
             sources=["microphone"],
@@ -147,7 +157,12 @@ def build_form(recognizer: Recognizer) -> Form:
         )
     with gr.Column(visible=False) as file_box:
         upload = gr.File(
-            label=texts.FILE, file_types=["audio", "video"], type="filepath", height=130, elem_id="enrol-file"
+            label=texts.FILES,
+            file_types=["audio", "video"],
+            file_count="multiple",
+            type="filepath",
+            height=130,
+            elem_id="enrol-file",
         )
     with gr.Column(visible=False) as link_box:
         link = gr.Textbox(label=texts.FROM_LINK, placeholder=texts.LINK_HOLDER, max_lines=1, elem_id="enrol-link")
@@ -157,6 +172,11 @@ def build_form(recognizer: Recognizer) -> Form:
             begin = gr.Button(texts.RECORD, min_width=90, elem_id="enrol-record")
             finish = gr.Button(texts.STOP, min_width=90, elem_id="enrol-finish")
     lights = gr.HTML(gathered(0.0, []), elem_id="enrol-lights")
+    with gr.Column(visible=False, elem_id="enrol-takes") as taking:
+        listed = gr.HTML("")
+        with gr.Row(elem_classes="pair"):
+            drop = gr.Button(texts.DROP_TAKE, size="sm", min_width=120, elem_id="enrol-drop")
+            over = gr.Button(texts.START_OVER, size="sm", min_width=90, elem_id="enrol-over")
     consent = gr.Checkbox(label=texts.CONSENT, elem_id="enrol-consent")
     again = gr.Checkbox(label=texts.AGAIN, elem_id="enrol-again")
     keep_audio = gr.Checkbox(label=texts.KEEP_AUDIO, elem_id="enrol-keep-audio")
@@ -166,39 +186,59 @@ def build_form(recognizer: Recognizer) -> Form:
         stop = gr.Button(texts.CANCEL, scale=1, min_width=80, elem_id="enrol-cancel")
     said = gr.HTML("", elem_id="enrol-notice")
 
-    def chosen(choice: str, current: Take) -> tuple:
+    def shown(current: Take, choice: str) -> tuple:
+        """The takes of a microphone."""
+        parts = current.of(choice)
+        return gr.update(visible=bool(parts)), takes(parts)
+
+    def chosen(choice: str, current: Take, paths: list[str] | None) -> tuple:
         current.stop()
-        choices, sentence = device_choices() if choice == SOURCES[3] else ([(texts.SYSTEM_DEFAULT, "")], "")
+        choices, sentence = device_choices() if choice == COMPUTER else ([(texts.SYSTEM_DEFAULT, "")], "")
         boxes = (gr.update(visible=choice == source) for source in SOURCES)
-        spoken = gr.update(visible=choice in (texts.FROM_BROWSER, texts.COMPUTER_MICROPHONE))
-        return *boxes, spoken, gr.update(choices=choices, value=""), gathered(0.0, []), sentence
+        spoken = gr.update(visible=choice in (BROWSER, COMPUTER))
+        found = check(paths)[0] if choice == texts.FROM_FILE else gathered(*current.speech(choice))
+        return *boxes, spoken, gr.update(choices=choices, value=""), found, sentence, *shown(current, choice)
+
+    def another(current: Take, path: str | None) -> tuple:
+        return *taken(current, path), *shown(current, BROWSER), None
+
+    def recording(current: Take, which: str) -> Iterator[tuple]:
+        for html, sentence in record(current, which):
+            yield html, sentence, *shown(current, COMPUTER)
+
+    def fewer(current: Take, choice: str, everything: bool) -> tuple:
+        current.drop(choice, everything=everything)
+        return gathered(*current.speech(choice)), "", *shown(current, choice)
 
     def enrolled(*values) -> Iterator[tuple]:
         current: Take = values[0]
         try:
-            for html, shown, done in enrol(recognizer, *values):
+            for html, found, done in enrol(recognizer, *values):
                 if not done:
-                    yield html, shown if shown is not None else gr.skip(), *(gr.skip() for _ in range(9))
+                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(10))
                     continue
-                current.sound = None
+                current.leave()
                 who = recognizer.store.get(values[1]).name, recognizer.store.revision()
                 resting = gr.update(value=False, visible=False)
-                yield html, shown, "", False, False, None, None, "", False, resting, who
+                yield html, found, "", False, False, None, "", False, resting, *shown(current, BROWSER), who
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
-            yield trouble(error), *(gr.skip() for _ in range(8)), gr.update(visible=True), gr.skip()
+            yield trouble(error), *(gr.skip() for _ in range(7)), gr.update(visible=True), *(gr.skip(),) * 3
 
-    boxes = [browser_box, file_box, link_box, computer_box]
-    where.change(chosen, [where, take], [*boxes, passage, device, lights, said], **private)
-    recorded.input(check, recorded, [lights, said], **private)  # not `change`: emptying the form keeps the lights
-    upload.upload(check, upload, [lights, said], **private)
+    boxes, state = [browser_box, file_box, link_box, computer_box], [lights, said, taking, listed]
+    language.input(phrases.passage, language, passage, **private)
+    where.change(chosen, [where, take, upload], [*boxes, aloud, device, lights, said, taking, listed], **private)
+    recorded.input(another, [take, recorded], [*state, recorded], **private)
+    gr.on([upload.upload, upload.delete, upload.clear], check, upload, [lights, said], **private)
     for doubtful in (name.input, recorded.input, upload.upload, where.change):  # a new voice must be judged anew
         doubtful(lambda: gr.update(value=False, visible=False), None, sure, **private)
-    begin.click(record, [take, device], [lights, said], concurrency_limit=4, **private)
+    begin.click(recording, [take, device], state, concurrency_limit=4, **private)
+    drop.click(lambda current, choice: fewer(current, choice, False), [take, where], state, **private)
+    over.click(lambda current, choice: fewer(current, choice, True), [take, where], state, **private)
     gr.on([finish.click, stop.click], lambda current: current.stop(), take, None, **private)
     event = go.click(
         enrolled,
-        [take, name, consent, again, where, recorded, upload, link, sure, keep_audio],
-        [said, lights, name, consent, again, recorded, upload, link, keep_audio, sure, latest],
+        [take, name, consent, again, where, upload, link, sure, keep_audio],
+        [said, lights, name, consent, again, upload, link, keep_audio, sure, taking, listed, latest],
         concurrency_id="enrol",
         concurrency_limit=1,
         **private,

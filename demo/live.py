@@ -23,6 +23,7 @@ from demo.notice_view import notice, trouble
 from demo.palette import colours
 from demo.slices import stamp, sweep, sweep_soon
 from demo.tab import Tab
+from demo.verdict import build_live_row
 
 SLICE_SECONDS = 1.0  # s between slices of the browser's microphone, and between looks at the computer's
 SESSION_SECONDS = 6 * 3600  # s after which a stream ends by itself
@@ -138,6 +139,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 again = gr.Button(texts.FIND_DEVICES, size="sm", elem_id="live-devices")
             said = gr.HTML("", elem_id="live-notice")
             watcher = gr.HTML(_watcher(), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="live-denied")
+            build_live_row(recognizer, where, ear, computer)
             with gr.Column(visible=False, elem_id="live-save") as saving:
                 gr.HTML(f"<h3>{texts.SESSION_SAVE}</h3>")
                 with gr.Row(elem_classes="pair"):

@@ -1,11 +1,11 @@
-"""The Speakers tab: who is enrolled, a person's page, introducing somebody."""
+"""The Speakers tab: who is enrolled, a person's page, introducing somebody, how sure to be, files of people."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from core.recognizer import Recognizer
-from demo import people_view, texts
+from demo import parcel_part, people_view, sure_part, texts
 from demo.enrolling import build_form
 from demo.examples import enrol_examples, missing_examples
 from demo.live import names_of
@@ -34,13 +34,17 @@ def build_tab(recognizer: Recognizer) -> Tab:
             people = gr.HTML("", js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="people")
             try_it = gr.Button(texts.EXAMPLES_BUTTON, size="sm", elem_id="speakers-examples")
             learning = gr.HTML("", elem_id="speakers-learning")
-            watched, page_refresh, changes = build_page(recognizer, people, form)
+            parts = [build_page(recognizer, people, form)]
+    parts += [sure_part.build_part(recognizer), parcel_part.build_part(recognizer)]
 
     def learned() -> Iterator[str]:
         yield from enrol_examples(recognizer)
 
     def refresh() -> list:
-        return [listed(recognizer), gr.update(visible=bool(missing_examples(recognizer))), *page_refresh()]
+        own = [listed(recognizer), gr.update(visible=bool(missing_examples(recognizer)))]
+        return own + [value for _, renewed, _ in parts for value in renewed()]
 
     tried = try_it.click(learned, None, learning, concurrency_id="enrol", concurrency_limit=1, **private)
-    return Tab([people, try_it, *watched], refresh, [form.enrolled, *changes, tried])
+    watched = [component for components, _, _ in parts for component in components]
+    changes = [event for _, _, events in parts for event in events]
+    return Tab([people, try_it, *watched], refresh, [form.enrolled, tried, *changes])

@@ -139,15 +139,6 @@ DOWNLOADS = "Take it with you"
 WHO_IS_ENROLLED = "Who is enrolled"
 ENROL_TITLE = "Introduce somebody"
 ENROL_TEXT = "Half a minute of speech, in a quiet place, as the person usually speaks."
-READ_ALOUD = "Talk about anything, or read this aloud:"
-PASSAGE = (
-    "My grandmother kept a garden behind the old station. In spring she counted the tulips, in summer she sold "
-    "beans and strawberries from a blue cart, and in autumn the whole street came to press apples. She knew the "
-    "name of every bird, though she mixed up the names of her neighbours. On rainy days we sat under the tin "
-    "roof, listened to the drops, and guessed which train would be late. She was usually right. When I hear rain "
-    "today, I still look at the clock, think of the evening train to the coast, and wonder who is pressing the "
-    "apples now."
-)
 NAME = "Name"
 NAME_HOLDER = "for example Amina"
 CONSENT = "This person agrees that their voice is learned and kept on this computer"
@@ -172,6 +163,13 @@ SPEECH_ENOUGH = "{speech:.0f} s of speech: enough"
 SPEECH_JUST = "{speech:.0f} s of speech: it will do, 30 s are better"
 SEGMENT = "Segment {number}"
 QUALITY_GOOD = "good"
+QUALITY_POOR = "too bad to learn from, it does not count"
+TAKE = "Take {number}: {speech:.0f} s of speech"
+TAKES_ADD_UP = "Not enough yet: record again, takes add up."
+TAKES_MANY = "{count} takes are enough: start over, closer to the microphone and in a quieter place"
+DROP_TAKE = "Remove the latest take"
+START_OVER = "Start over"
+FILES = "Audio or video files of one person"
 NOT_YET = "not yet"
 
 MANAGE = "Change or delete"
@@ -223,3 +221,8 @@ READY = "Who is speaking? is ready at {url}  (stop with Ctrl+C)"
 def counted(number: int, thing: str) -> str:
     """ "1 gap", "2 gaps"."""
     return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def in_segments(numbers: list[int]) -> str:
+    """ "segment 2", "segments 2, 4"."""
+    return f"segment{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"

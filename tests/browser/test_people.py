@@ -2,12 +2,16 @@
 and takes; what is refused says why.
 """
 
+import json
+
 import numpy as np
 import pytest
 import soundfile
 
+from core import people_file
 from core.audio import to_flac
 from core.channels import Surroundings, apply
+from core.corrections import corrections
 from core.embedder import Embedder
 from core.recognizer import Recognizer
 from tests.browser.test_browser import (  # noqa: F401 - fixtures among them
@@ -38,6 +42,106 @@ def open_person(page, name: str) -> None:  # noqa: F811
     page.locator("#people .person-open", has_text=name).click()
     page.locator("#person-page h3", has_text=name).wait_for()
     page.locator("#person-status .progress").wait_for(state="detached")
+
+
+def test_people_go_into_a_file_and_come_back(known, app, page, tmp_path):  # noqa: F811
+    page.goto(app[0])
+    open_tab(page, "Speakers")
+    page.locator("#parcel button", has_text="Take people along").click()
+    shoot(page, "30-parcel")
+
+    # encrypted, after the passphrase was typed twice alike
+    page.locator("#export-secret input").fill("correct horse")
+    page.locator("#export-again input").fill("battery staple")
+    page.locator("#export-make").click()
+    page.locator("#export-notice .notice-error", has_text="differ").wait_for()
+    page.locator("#export-again input").fill("correct horse")
+    page.locator("#export-make").click()
+    page.locator("#export-notice .notice-good", has_text="3 people").wait_for()
+    with page.expect_download() as download:
+        page.locator("#export-save").click()
+    kept = tmp_path / "people.json"
+    download.value.save_as(kept)
+    assert people_file.encrypted(kept.read_bytes())
+    shoot(page, "31-exported")
+
+    # it comes back: a wrong passphrase is said; what clashes is shown, and nothing is written before it is wished
+    known.store.delete("Kofi")
+    page.locator("#import-file input[type=file]").set_input_files(kept)
+    page.locator("#import-secret input").fill("incorrect horse")
+    page.locator("#import-open").click()
+    page.locator("#import-notice .notice-error", has_text="passphrase is wrong").wait_for()
+    shoot(page, "32-wrong-passphrase")
+    page.locator("#import-secret input").fill("correct horse")
+    page.locator("#import-open").click()
+    page.locator("#import-inside tr", has_text="Amina").locator("text=enrolled here already").wait_for()
+    page.locator("#import-take", has_text="Take up 1 person").wait_for()
+    shoot(page, "33-import")
+    assert widest_overflow(page) <= 0
+    assert [one.name for one in known.store.profiles()] == ["Amina", "Sven"]
+    page.locator("#import-take").click()
+    page.locator("#import-notice .notice-good", has_text="1 person taken up, 2 left").wait_for()
+    page.locator("#people .person-open", has_text="Kofi").wait_for()
+
+    # a file that was tampered with
+    sealed = json.loads(kept.read_text())
+    kept.write_text(json.dumps({**sealed, "data": "AAAA" + sealed["data"][4:]}))
+    page.locator("#import-file input[type=file]").set_input_files(kept)
+    page.locator("#import-secret input").fill("correct horse")
+    page.locator("#import-open").click()
+    page.locator("#import-notice .notice-error", has_text="or the file was changed").wait_for()
+    assert [one.name for one in known.store.profiles()] == ["Amina", "Sven", "Kofi"]
+
+
+@pytest.mark.parametrize("fake_microphone", ["kofi_test"], indirect=True)
+def test_right_or_wrong_and_how_sure(known, app, page):  # noqa: F811
+    page.goto(app[0])
+
+    # live: before anybody spoke there is nothing to say; then the answer was wrong, and it was somebody else
+    page.locator("#live-right").click()
+    page.locator("#live-verdict-notice .notice-error", has_text="no answer yet").wait_for()
+    page.locator("#live-microphone button", has_text="Record").click()
+    page.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
+    page.locator("#live-wrong").click()
+    page.locator("#live-verdict", has_text="the answer was Kofi").wait_for()
+    page.locator("#live-verdict-keep").click()
+    page.locator("#live-verdict-notice .notice-error", has_text="Choose a name").wait_for()
+    page.locator("#live-who input").click()
+    page.get_by_role("option", name="Amina").click()
+    shoot(page, "40-live-wrong")
+    page.locator("#live-verdict-keep").click()
+    page.locator("#live-verdict-notice .notice-good", has_text="it was Amina, not Kofi").wait_for()
+    page.locator("#live-microphone button", has_text="Stop").click()
+    shoot(page, "41-live-kept")
+    assert widest_overflow(page) <= 0
+
+    # on a turn of a recording
+    open_tab(page, "Link or file")
+    page.locator("#example-kofi_test").click()
+    page.locator("#file-status .notice-good").wait_for()
+    page.locator("#file-results .turn[data-lane=both]", has_text="Kofi").first.click()
+    page.locator("#here-right").click()
+    page.locator("#here-verdict-notice .notice-good", has_text="Kofi was right").wait_for()
+    shoot(page, "42-turn-right")
+    page.locator("#here-right").click()
+    page.locator("#here-verdict-notice .notice-error", has_text="said that already").wait_for()
+
+    # shown back; measured; used only when somebody presses
+    open_tab(page, "Speakers")
+    page.locator("#sure button", has_text="How sure").click()
+    page.locator("#verdicts tbody tr").nth(1).wait_for()
+    page.locator("#sure-measure").click()
+    page.locator("#sure-result .is-best").wait_for()
+    shoot(page, "43-sure")
+    assert widest_overflow(page) <= 0 and known.store.sureness() is None
+    page.locator("#sure-apply").click()
+    page.locator("#sure-notice .notice-good").wait_for()
+    assert known.store.sureness() >= 0.5
+    page.locator("#sure-reset").click()
+    page.locator("#sure-now", has_text="the likeliest answer is said").wait_for()
+    page.locator("#verdict-back").click()
+    page.locator("#verdicts tbody tr").nth(1).wait_for(state="detached")
+    assert [one.truth for one in corrections(known.store)] == ["Amina"]
 
 
 def test_a_persons_page(known, app, page, voice, tmp_path):  # noqa: F811

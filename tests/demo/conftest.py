@@ -24,3 +24,11 @@ def recognizer(embedder, voice, tmp_path_factory):
 def empty(home, embedder):
     """Nobody is enrolled."""
     return Recognizer(home, embedder=embedder)
+
+
+@pytest.fixture
+def people(home, embedder, recognizer):
+    """Amina and Kofi, in a store of their own that a test may change."""
+    made = Recognizer(home, embedder=embedder)
+    made.store.add_people(recognizer.store.records())
+    return made

@@ -110,8 +110,8 @@ def test_with_nobody_enrolled_the_result_says_what_to_do(empty, samples):
 
 
 def enrol(recognizer, path=None, *, name="Robin", consent=True, again=False, where=texts.FROM_FILE, link=""):
-    path = None if path is None else str(path)
-    return list(enrolling.enrol(recognizer, Take(), name, consent, again, where, path, path, link))[-1]
+    paths = None if path is None else [str(path)]
+    return list(enrolling.enrol(recognizer, Take(), name, consent, again, where, paths, link))[-1]
 
 
 @pytest.mark.parametrize(
@@ -161,7 +161,7 @@ def test_the_gauge_counts_speech_as_enrolment_does(empty, voice, samples):
     done = empty.enrol("Mei", voice("mei_enrol"), consent=True)
     assert tuple(found) == done.qualities
     assert len(found) == int(speech / 5.0)
-    html, said = enrolling.check(str(samples / "mei_enrol.opus"))
+    html, said = enrolling.check([str(samples / "mei_enrol.opus")])
     assert said == "" and html.count("is-good") == len(found)
 
 
@@ -190,6 +190,8 @@ def test_the_page_has_one_streaming_microphone_and_no_public_endpoint(recognizer
     labels = [one["props"]["label"] for one in config["components"] if one["type"] == "tabitem"]
     assert labels == [texts.LIVE, texts.LINK_OR_FILE, texts.SPEAKERS, compare_texts.COMPARE]
     assert {one["api_visibility"] for one in config["dependencies"]} == {"private"}
+    ids = [one["props"]["elem_id"] for one in config["components"] if one["props"].get("elem_id")]
+    assert sorted(ids) == sorted(set(ids))
     buttons = [one["props"]["value"] for one in config["components"] if one["type"] == "button"]
     assert "Run" not in buttons  # Gradio's own word: a button made by mistake
 

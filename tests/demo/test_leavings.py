@@ -54,7 +54,7 @@ def test_a_page_that_goes_away_takes_its_files_and_its_voice_along(server, folde
     sound = resample(voice("kofi_test"), 48_000)
     with Page(url) as page:
         recording = page.upload("recording.wav", wav(voice("jo_test").samples, SAMPLE_RATE))
-        lights = page.run(page.event("enrol-microphone", "input"), [file_data(recording)])
+        lights = page.run(page.event("enrol-microphone", "input"), [None, file_data(recording)])
         assert "light" in str(lights) and os.path.exists(recording)
         judged = page.run(page.event("example-kofi_test", "click"), [None])
         assert "notice-good" in str(judged)
@@ -64,7 +64,7 @@ def test_a_page_that_goes_away_takes_its_files_and_its_voice_along(server, folde
             ear = held(blocks, page.session)
             (ear or LiveEar()).hear(piece.samples, piece.rate)
             assert os.path.exists(path)
-            page.run(page.event("enrol-microphone", "input"), [file_data(path)])
+            page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
         assert len(files(folder)) >= 5, files(folder)
     assert until(lambda: not files(folder)), files(folder)
     assert until(lambda: ear is None or not len(ear._ring))
@@ -81,12 +81,12 @@ def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
     _, url = server
     page = Page(url)
     path = page.upload("recording.wav", wav(voice("mei_test").samples, SAMPLE_RATE))
-    page.run(page.event("enrol-microphone", "input"), [file_data(path)])
+    page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
     again = Page(url)  # another page, which stays open all the while
     page.close()
     assert until(lambda: not os.path.exists(path))
     mine = again.upload("recording.wav", wav(voice("sven_test").samples, SAMPLE_RATE))
-    again.run(again.event("enrol-microphone", "input"), [file_data(mine)])
+    again.run(again.event("enrol-microphone", "input"), [None, file_data(mine)])
     time.sleep(2 * GRACE)
     assert os.path.exists(mine)
     again.close()

@@ -1,22 +1,12 @@
 """A person's page, without a browser: what is shown, another session and what it gains, renewing, deleting."""
 
 import numpy as np
-import pytest
 import soundfile
 
 from core.audio import to_flac
 from core.channels import Surroundings, apply
-from core.recognizer import Recognizer
 from demo import enrolling, people_texts, person, texts
 from demo.take import Take
-
-
-@pytest.fixture
-def people(home, embedder, recognizer):
-    """Amina and Kofi, in a store of their own that a test may change."""
-    made = Recognizer(home, embedder=embedder)
-    made.store.add_people(recognizer.store.records())
-    return made
 
 
 def last(recognizer, name):
@@ -44,7 +34,7 @@ def test_a_second_session_and_what_it_gains(people, voice, tmp_path):
     path = tmp_path / "other microphone.wav"
     phone = apply("phone", voice("amina_enrol"), chance=np.random.default_rng(1), around=Surroundings((), []))
     soundfile.write(path, phone.samples, phone.rate)
-    asked = (Take(), "Amina", True, True, texts.FROM_FILE, None, str(path), "", True)
+    asked = (Take(), "Amina", True, True, texts.FROM_FILE, [str(path)], "", True)
     *_, (said, _, done) = enrolling.enrol(people, *asked)
     assert done and said.count("notice-good") == 1
     assert "was recognised before" in said or "of what was just said" in said

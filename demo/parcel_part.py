@@ -1,0 +1,136 @@
+"""Export and import in the Speakers tab."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from core.recognizer import Recognizer
+from demo import people_texts as texts
+from demo.notice_view import notice, progress, trouble
+from demo.parcel import Parcel, entries, view
+
+
+def exported(recognizer: Recognizer, parcel: Parcel, names: Sequence[str], secret: str, again: str) -> str:
+    """Make the file; the notice."""
+    try:
+        people = texts.people_counted(parcel.make(recognizer, names, secret or "", again or ""))
+        return notice((texts.EXPORTED_SEALED if secret else texts.EXPORTED_OPEN).format(people=people), "good")
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        return trouble(error)
+
+
+def taken_up(recognizer: Recognizer, parcel: Parcel, choice: str) -> tuple[str, bool]:
+    """Take up what was looked into; the notice, and whether it is done."""
+    try:
+        count, skipped = parcel.take_up(recognizer, replace=choice == texts.CLASH_REPLACE)
+        said = texts.IMPORTED_SKIPPED if skipped else texts.IMPORTED
+        return notice(said.format(people=texts.people_counted(count), skipped=skipped), "good"), True
+    except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+        return trouble(error), False
+
+
+def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], list[Any]]:
+    """Inside `gr.Blocks`. Returns what is watched, how it is refreshed, and the events after which people changed."""
+    import gradio as gr
+
+    private = {"api_visibility": "private", "show_progress": "hidden"}
+    parcel = gr.State(Parcel())
+    with gr.Accordion(texts.PARCEL, open=False, elem_id="parcel"), gr.Row(elem_classes="parts"):
+        with gr.Column(min_width=300):
+            gr.HTML(f"<h3>{texts.EXPORT_TITLE}</h3><p>{texts.EXPORT_TEXT}</p>")
+            who = gr.Dropdown([], multiselect=True, label=texts.EXPORT_WHO, info=texts.EXPORT_ALL, elem_id="export-who")
+            secret = gr.Textbox(
+                label=texts.PASSPHRASE, info=texts.PASSPHRASE_HINT, type="password", elem_id="export-secret"
+            )
+            again = gr.Textbox(label=texts.PASSPHRASE_AGAIN, type="password", elem_id="export-again")
+            make = gr.Button(texts.EXPORT, elem_id="export-make")
+            made = gr.HTML("", elem_id="export-notice")
+            save = gr.DownloadButton(texts.EXPORT, variant="primary", visible=False, elem_id="export-save")
+        with gr.Column(min_width=300):
+            gr.HTML(f"<h3>{texts.IMPORT_TITLE}</h3><p>{texts.IMPORT_TEXT}</p>")
+            upload = gr.File(
+                label=texts.IMPORT_FILE, file_types=[".json"], type="filepath", height=120, elem_id="import-file"
+            )
+            with gr.Row(elem_classes="pair", visible=False) as sealed:
+                key = gr.Textbox(
+                    label=texts.IMPORT_PASSPHRASE, type="password", scale=2, min_width=140, elem_id="import-secret"
+                )
+                unlock = gr.Button(texts.OPEN, scale=1, min_width=90, elem_id="import-open")
+            inside = gr.HTML("", elem_id="import-inside")
+            clash = gr.Radio(
+                [texts.CLASH_SKIP, texts.CLASH_REPLACE],
+                value=texts.CLASH_SKIP,
+                label=texts.CLASH,
+                visible=False,
+                elem_id="import-clash",
+            )
+            take = gr.Button(texts.IMPORT, variant="primary", visible=False, elem_id="import-take")
+            told = gr.HTML("", elem_id="import-notice")
+
+    def pack(current: Parcel, names: list[str], first: str, second: str) -> Iterator[tuple]:
+        yield progress(texts.EXPORTING, None), gr.update(visible=False), gr.skip(), gr.skip()
+        html = exported(recognizer, current, names, first, second)
+        if "notice-good" not in html:
+            yield html, *(gr.skip() for _ in range(3))
+            return
+        label = texts.SAVE.format(name=Path(current.written).name)
+        yield html, gr.update(value=current.written, label=label, visible=True), "", ""
+
+    hidden = gr.update(visible=False)
+    # what an import shows: passphrase, what is inside, the question about clashes, the button
+    shown = [told, sealed, inside, clash, take]
+
+    def offer(count: int) -> dict:
+        label = texts.IMPORT.format(people=texts.people_counted(count)) if count else texts.IMPORT_NOBODY
+        return gr.update(value=label, visible=True, interactive=count > 0)
+
+    def looked(current: Parcel) -> tuple:
+        found = entries(recognizer, current.people)
+        taken = sum(one.taken for one in found)
+        question = gr.update(visible=taken > 0, value=texts.CLASH_SKIP)
+        return "", hidden, view(found), question, offer(len(found) - taken)
+
+    def received(current: Parcel, path: str | None) -> Iterator[tuple]:
+        yield progress(texts.OPENING, None), hidden, "", hidden, hidden
+        try:
+            if not path:
+                current.people, current.content = [], None
+                yield "", hidden, "", hidden, hidden
+            elif current.receive(path):
+                yield notice(texts.IMPORT_SEALED), gr.update(visible=True), "", hidden, hidden
+            else:
+                yield looked(current)
+        except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+            yield trouble(error), hidden, "", hidden, hidden
+
+    def unlocked(current: Parcel, given: str) -> Iterator[tuple]:
+        yield progress(texts.OPENING, None), *(gr.skip() for _ in range(5))
+        try:
+            current.open(given or "")
+            yield *looked(current), ""
+        except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
+            yield trouble(error), *(gr.skip() for _ in range(5))
+
+    def brought(current: Parcel, choice: str) -> tuple:
+        html, done = taken_up(recognizer, current, choice)
+        if not done:
+            return html, *(gr.skip() for _ in range(5))
+        return html, hidden, "", hidden, hidden, None
+
+    make.click(pack, [parcel, who, secret, again], [made, save, secret, again], concurrency_limit=2, **private)
+    gr.on([upload.upload, upload.clear], received, [parcel, upload], shown, concurrency_limit=2, **private)
+    gr.on([unlock.click, key.submit], unlocked, [parcel, key], [*shown, key], concurrency_limit=2, **private)
+    clash.input(
+        lambda current, choice: offer(current.wanted(recognizer, replace=choice == texts.CLASH_REPLACE)),
+        [parcel, clash],
+        take,
+        **private,
+    )
+    event = take.click(brought, [parcel, clash], [*shown, upload], **private)
+
+    def refresh() -> list:
+        return [gr.update(choices=[profile.name for profile in recognizer.store.profiles()], value=[])]
+
+    return [who], refresh, [event]

@@ -1,0 +1,76 @@
+"""The form to introduce somebody: takes that add up, each segment judged, phrases in several languages."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from core.audio import SAMPLE_RATE, Audio
+from core.enrolment import MIN_ENROL_SECONDS
+from core.errors import EnrolmentRefused
+from demo import enrolling, people_view, phrases, texts
+from demo.take import BROWSER, COMPUTER, MAX_PARTS, Take, speech_in
+
+
+def recording(folder, voice, name, start, end) -> str:
+    """A part of an example voice, as a browser sends it."""
+    path = folder / f"{name}-{start}.wav"
+    soundfile.write(path, voice(name).between(start, end).samples, SAMPLE_RATE)
+    return str(path)
+
+
+def test_takes_add_up_until_there_is_enough(empty, voice, tmp_path):
+    take = Take()
+    first, said = enrolling.taken(take, recording(tmp_path, voice, "jo_enrol", 0, 12))
+    assert texts.TAKES_ADD_UP in said and first.count("is-good") == 2
+    second, said = enrolling.taken(take, recording(tmp_path, voice, "jo_enrol", 12, 30))
+    assert said == "" and second.count("is-good") >= 4
+    rows = people_view.takes(take.of(BROWSER))
+    assert rows.count("<audio") == 2 and texts.TAKE.format(number=1, speech=take.of(BROWSER)[0].speech) in rows
+    assert take.of(COMPUTER) == () and take.speech(COMPUTER) == (0.0, [])  # another microphone counts by itself
+    *_, (said, _, done) = enrolling.enrol(empty, take, "Jo", True, False, BROWSER, None, "")
+    assert done and empty.store.get("Jo").segments >= MIN_ENROL_SECONDS / 5
+    take.drop(BROWSER)
+    assert len(take.of(BROWSER)) == 1
+    *_, (said, _, done) = enrolling.enrol(empty, take, "Jo again", True, False, BROWSER, None, "")
+    assert not done and "nly 12" in said and len(empty.store.profiles()) == 1  # 12 s are too little
+
+
+def test_files_add_up_too(empty, voice, tmp_path):
+    paths = [recording(tmp_path, voice, "kofi_enrol", *span) for span in ((0, 15), (15, 30))]
+    html, said = enrolling.check(paths)
+    assert said == "" and html.count("is-good") >= 4
+    *_, (said, _, done) = enrolling.enrol(empty, Take(), "Kofi", True, False, texts.FROM_FILE, paths, "")
+    assert done, said
+
+
+def test_a_segment_that_is_too_bad_is_shown_and_does_not_count(voice):
+    clean = voice("amina_enrol").between(0, 20)
+    clipped = Audio(np.clip(voice("amina_enrol").between(20, 32).samples * 60, -1, 1))
+    speech, found = speech_in([clean, clipped])
+    bad = sum(one.poor for one in found)
+    html = people_view.gathered(speech, found)
+    assert bad >= 1 and html.count("is-bad") == bad and html.count('<span class="light') == 6 + bad
+    assert texts.QUALITY_POOR in html and html.count("lower the input level (segment") == 1
+    assert speech < clean.duration + clipped.duration - 5 * bad + 0.1
+
+
+def test_takes_end_somewhere():
+    take = Take()
+    for _ in range(MAX_PARTS):
+        take.add(BROWSER, [Audio(np.zeros(800, np.float32))])
+    with pytest.raises(EnrolmentRefused, match="start over"):
+        take.add(BROWSER, [Audio(np.zeros(800, np.float32))])
+    take.drop(BROWSER, everything=True)
+    with pytest.raises(EnrolmentRefused, match="no recording yet"):
+        take.blocks(BROWSER)
+
+
+def test_phrases_in_several_languages():
+    assert {"English", "Deutsch", "Español", "Français"} < set(phrases.PASSAGES) and len(phrases.PASSAGES) >= 6
+    for name, found in phrases.PASSAGES.items():
+        html = phrases.passage(name)
+        assert len(found.sentences) == people_view.LIGHTS == html.count("<li>")
+        assert f'lang="{found.code}" dir="{"ltr" if found.rightward else "rtl"}"' in html
+        assert 60 <= sum(len(one.split()) for one in found.sentences) <= 130  # half a minute, read aloud
+    assert [name for name, found in phrases.PASSAGES.items() if not found.rightward] == ["العربية"]
+    assert phrases.FREE_TEXT in phrases.passage(phrases.FREE) and phrases.FREE_TEXT in phrases.passage(None)
