@@ -1,7 +1,8 @@
 """The networks, in backend-neutral Keras: the CNN, the ANN, their margin loss, and the original experiment's two.
 
-The only module that imports keras; the app never does (it runs the ONNX files, see `core.embedder`). To add an
-architecture write a function that returns a `keras.Model` from input to embedding and enter it in `ARCHITECTURES`.
+The only module that imports keras; the app never does (it runs the ONNX files, see `core.embedder`). To add a network
+write a function that returns a `keras.Model` from input to embedding and enter it in `ARCHITECTURES`, if it sees
+spectrogram images in `IMAGE_NETWORKS` too: docs/architectures.md says how, and compares those that are here.
 
 The CNN is a small residual network (He et al. 2016) with attentive statistics pooling (Okabe et al. 2018,
 arXiv:1803.10963) as in speaker verification; both are trained with an additive angular margin softmax (ArcFace, Deng
@@ -20,7 +21,7 @@ from keras import layers, ops
 
 from core.spectral import CLASSIC
 from core.spectral import COLUMNS as FEATURE_COLUMNS
-from core.spectrogram import BANDS, DB_MAX, DB_MIN
+from core.spectrogram import BANDS, DB_MAX, DB_MIN, FRAMES
 
 EMBEDDING = 192  # length of both models' embeddings
 SCALE = 30.0  # of the margin softmax's cosines
@@ -178,13 +179,74 @@ def cnn(channels=(16, 32, 96, 160), blocks=(1, 1, 2, 2)) -> keras.Model:
     for stage, (width, count) in enumerate(zip(channels, blocks, strict=True)):
         for index in range(count):
             x = _block(x, width, 2 if stage and index == 0 else 1)
-    x = layers.Permute((2, 1, 3))(x)  # (B, T / 16, BANDS / 16, C)
-    x = layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
+    return _embedded(images, _over_time(x), "cnn")
+
+
+def _over_time(x):
+    """(B, bands, T, C) -> (B, T, bands * C)."""
+    x = layers.Permute((2, 1, 3))(x)
+    return layers.Reshape((-1, x.shape[2] * x.shape[3]))(x)
+
+
+def _embedded(images, x, name: str) -> keras.Model:
+    """The end of every network of images: (B, T, F) over time into one embedding."""
     x = AttentiveStatistics()(x)
     x = BatchNorm()(x)
     x = layers.Dense(EMBEDDING, use_bias=False)(x)
     x = BatchNorm()(x)
-    return keras.Model(images, L2Normalise(name="embedding", dtype="float32")(x), name="cnn")
+    return keras.Model(images, L2Normalise(name="embedding", dtype="float32")(x), name=name)
+
+
+def _normed(layer, x):
+    """A layer without bias, batch normalisation, ReLU."""
+    return layers.ReLU()(BatchNorm()(layer(x)))
+
+
+def vgg(channels=(16, 32, 64, 128)) -> keras.Model:
+    """Pairs of plain convolutions, each pair halved by pooling, as in VGG (Simonyan & Zisserman 2015,
+    arXiv:1409.1556): what the CNN is without shortcuts and strides. Input and output as `cnn`."""
+    images = keras.Input((BANDS, None), name="images")
+    x = MeanSubtraction(dtype="float32")(images)
+    for width in channels:
+        for _ in range(2):
+            x = _normed(layers.Conv2D(width, 3, padding="same", use_bias=False), x)
+        x = layers.MaxPooling2D()(x)
+    return _embedded(images, _over_time(x), "vgg")
+
+
+def separable(channels=(32, 64, 64, 128, 128, 192), strides=(1, 2, 1, 2, 1, 2)) -> keras.Model:
+    """Convolutions of one channel each and 1 x 1 ones in turn, as in MobileNet (Howard et al. 2017, arXiv:1704.04861):
+    few operations. Input and output as `cnn`."""
+    images = keras.Input((BANDS, None), name="images")
+    x = MeanSubtraction(dtype="float32")(images)
+    x = _normed(layers.Conv2D(channels[0], 5, strides=2, padding="same", use_bias=False), x)
+    for width, stride in zip(channels, strides, strict=True):
+        x = _normed(layers.DepthwiseConv2D(3, strides=stride, padding="same", use_bias=False), x)
+        x = _normed(layers.Conv2D(width, 1, use_bias=False), x)
+    return _embedded(images, _over_time(x), "separable")
+
+
+def tdnn(width: int = 256) -> keras.Model:
+    """Convolutions over time alone, the bands being channels: the x-vector network (Snyder et al. 2018,
+    doi:10.1109/ICASSP.2018.8461375), with attentive pooling. Input and output as `cnn`."""
+    images = keras.Input((BANDS, None), name="images")
+    x = MeanSubtraction(dtype="float32")(images)
+    x = _over_time(x)  # (B, T, BANDS)
+    for size, dilation in ((5, 1), (3, 2), (3, 3), (1, 1)):
+        x = _normed(layers.Conv1D(width, size, dilation_rate=dilation, padding="same", use_bias=False), x)
+    x = _normed(layers.Conv1D(2 * width, 1, use_bias=False), x)
+    return _embedded(images, x, "tdnn")
+
+
+def cnn_64() -> keras.Model:
+    """The original's CNN for our images: whole segments (B, BANDS, FRAMES) made 64 x 64, its layers, and a dense layer
+    to an embedding (B, EMBEDDING) of length 1."""
+    images = keras.Input((BANDS, FRAMES), name="images")
+    x = layers.Reshape((BANDS, FRAMES, 1))(images)
+    x = layers.Resizing(64, 64, antialias=True)(x)
+    x = layers.Flatten()(_original_layers(x))
+    x = BatchNorm()(layers.Dense(EMBEDDING, use_bias=False)(x))
+    return keras.Model(images, L2Normalise(name="embedding", dtype="float32")(x), name="cnn_64")
 
 
 def ann(columns: int = len(FEATURE_COLUMNS), hidden=(512, 512), dropout: float = 0.2) -> keras.Model:
@@ -204,12 +266,15 @@ def ann(columns: int = len(FEATURE_COLUMNS), hidden=(512, 512), dropout: float =
 def original_cnn() -> keras.Model:
     """The original's CNN: 64 x 64 RGB pictures (B, 64, 64, 3) in [0, 1] -> its flattened layer, before the softmax."""
     pictures = keras.Input((64, 64, 3), name="pictures")
-    x = pictures
+    return keras.Model(pictures, layers.Flatten(name="embedding")(_original_layers(pictures)), name="original_cnn")
+
+
+def _original_layers(x):
     for width in (16, 32):
         x = layers.Conv2D(width, 3, activation="relu")(x)
         x = layers.Conv2D(width, 3, activation="relu")(x)
         x = layers.MaxPooling2D()(x)
-    return keras.Model(pictures, layers.Flatten(name="embedding")(x), name="original_cnn")
+    return x
 
 
 def original_ann() -> keras.Model:
@@ -221,7 +286,8 @@ def original_ann() -> keras.Model:
     return keras.Model(rows, x, name="original_ann")
 
 
-ARCHITECTURES = {"cnn": cnn, "ann": ann, "original_cnn": original_cnn, "original_ann": original_ann}
+IMAGE_NETWORKS = {"cnn": cnn, "vgg": vgg, "separable": separable, "tdnn": tdnn, "cnn_64": cnn_64}
+ARCHITECTURES = IMAGE_NETWORKS | {"ann": ann, "original_cnn": original_cnn, "original_ann": original_ann}
 
 
 def with_margin_head(body: keras.Model, speakers: int) -> keras.Model:

@@ -124,8 +124,33 @@ def test_the_originals(networks):
 
 
 def test_every_architecture_is_named(networks):
-    assert set(networks.ARCHITECTURES) == {"cnn", "ann", "original_cnn", "original_ann"}
+    assert set(networks.ARCHITECTURES) == {*networks.IMAGE_NETWORKS, "ann", "original_cnn", "original_ann"}
     assert all(name == build.__name__ for name, build in networks.ARCHITECTURES.items())
+
+
+@pytest.mark.parametrize("name", ["vgg", "separable", "tdnn", "cnn_64"])
+def test_the_other_networks_of_images_can_take_the_cnns_place(networks, images, name):
+    body = networks.IMAGE_NETWORKS[name]()
+    made = np.asarray(body(images, training=True))  # untrained: by the batch's own statistics
+    assert made.shape == (4, networks.EMBEDDING) and made.std(axis=0).max() > 1e-3
+    np.testing.assert_allclose(lengths(made), 1.0, atol=1e-5)
+    if body.input_shape[2] is None:
+        assert np.asarray(body(images[:, :, :150])).shape == made.shape
+
+
+def test_operations_are_counted_as_by_hand(networks):
+    from core.operations import operations
+
+    shape = (BANDS, 500)
+    # pictures of 62, 60 and, pooled, 28 and 26 pixels come out of the original's convolutions
+    original = 9 * (3 * 16 * 62**2 + 16 * 16 * 60**2 + 16 * 32 * 28**2 + 32 * 32 * 26**2)
+    assert operations(networks.original_cnn(), (64, 64, 3)) == 2 * original
+    assert operations(networks.original_ann(), (26,)) == 2 * (26 * 512 + 512 * 256 + 256 * 128)
+    ours = 500 * (5 * 80 * 256 + 2 * 3 * 256 * 256 + 256 * 256 + 256 * 512)
+    attention, last = 500 * (512 * 96 + 96 * 512), 2 * 512 * 192
+    assert operations(networks.tdnn(), shape) == 2 * (ours + attention + last)
+    few = operations(networks.cnn(**SMALL), shape)
+    assert few < operations(networks.cnn(**SMALL), (BANDS, 1000)) <= 2 * few
 
 
 # --- the loss -------------------------------------------------------------------------------------------------------
