@@ -27,6 +27,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from core.dataset.account import SEGMENTS_A_MINUTE, readers_csv, readers_table, totals
 from core.dataset.attribution import attribution
 from core.dataset.audiobooks import (
+    as_given,
     disk_needed,
     fetch_speaker,
     find_recordings,
@@ -55,6 +56,7 @@ from core.dataset.storage import Storage
 from core.dataset.variants import make_all
 from core.errors import Cancelled, SpeakerError
 
+REPLACEMENTS = 3  # times that sections which archive.org does not give are replaced by others
 LANGUAGES = "English:60,German:10,French:10,Spanish:10,Italian:5,Dutch:5"
 
 
@@ -247,18 +249,26 @@ def from_librivox(args: argparse.Namespace) -> int:
         chosen = choose(tried, probes, rules, sieve)
         print(totals(chosen, rules, tried, probes, sieve, keep_wav), flush=True)
         storage.write("readers.csv", readers_csv(chosen, probes).encode())
-        storage.write("ATTRIBUTION.md", attribution(chosen, rules).encode())
         seconds = sum(piece.end - piece.start for reader in chosen for piece in pieces_of(reader, rules))
         room(args, storage, seconds)
-        by_book = (args.split or "book") == "book"
-        speakers = find_recordings(chosen, rules, storage, by_book=by_book, archive=args.archive)
         if args.shards is None:
             args.shards = seconds / 60.0 * SEGMENTS_A_MINUTE > SHARDS_FROM
-        with bytes_bar(sum(piece.bytes for reader in chosen for piece in pieces_of(reader, rules)), "fetched") as bar:
-            guest.progress = bar.update
-            pool |= {"before": partial(fetch_speaker, guest=guest, storage=storage), "stop": guest.stop}
-            work = partial(make_speaker, keep_wav=keep_wav)
-            return make(args, speakers, args.split or "book", pool=pool, work=work)
+        pool |= {"before": partial(fetch_speaker, guest=guest, storage=storage), "stop": guest.stop}
+        work, given = partial(make_speaker, keep_wav=keep_wav), None
+        for again in range(1 + REPLACEMENTS):
+            before, given = given, as_given(chosen, storage)
+            if given == before:
+                break
+            if again:
+                told("archive.org did not give some files: other sections of the same readers take their place")
+            storage.write("ATTRIBUTION.md", attribution(given, rules).encode())
+            by_book = (args.split or "book") == "book"
+            speakers = find_recordings(given, rules, storage, by_book=by_book, archive=args.archive)
+            total = sum(piece.bytes for reader in given for piece in pieces_of(reader, rules))
+            with bytes_bar(total, "fetched") as bar:
+                guest.progress = bar.update
+                make(args, speakers, args.split or "book", pool=pool, work=work)
+        return 0
 
 
 def bytes_bar(total: int, what: str):
@@ -286,19 +296,19 @@ def room(args: argparse.Namespace, storage: Storage, seconds: float) -> None:
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
-    check(args)
-    return from_recordings(args) if args.from_folder or args.from_manifest else from_librivox(args)
+    try:
+        check(args)
+        return from_recordings(args) if args.from_folder or args.from_manifest else from_librivox(args)
+    except Cancelled:
+        print("stopped by --hours; run again to go on")
+        return 0
+    except SpeakerError as error:
+        print(f"create_dataset: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted; run again to go on", file=sys.stderr)
+        return 130
 
 
 if __name__ == "__main__":
-    try:
-        sys.exit(main())
-    except Cancelled:
-        print("stopped by --hours; run again to go on")
-        sys.exit(0)
-    except SpeakerError as error:
-        print(f"create_dataset: {error}", file=sys.stderr)
-        sys.exit(2)
-    except KeyboardInterrupt:
-        print("interrupted; run again to go on", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(main())

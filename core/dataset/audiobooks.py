@@ -151,6 +151,25 @@ def make_probes(
     return known_probes(readers, storage, archive)
 
 
+def as_given(readers: list[Reader], storage: Storage) -> list[Reader]:
+    """The readers without the sections that archive.org does not give, so that others of theirs take their place."""
+    refused = {  # "<speaker>/<book>-<section>", see `Piece.name`
+        name.removeprefix("downloads/").rsplit("_", 1)[0]
+        for name in storage.names("downloads")
+        if name.endswith(".refused")
+    }
+    return [_without(reader, refused) for reader in readers] if refused else readers
+
+
+def _without(reader: Reader, refused: set[str]) -> Reader:
+    books = []
+    for book in reader.books:
+        left = (one for one in book.sections if f"{reader.speaker}/{book.id}-{one.number:03d}" not in refused)
+        books.append(replace(book, sections=tuple(left)))
+    given = tuple(book for book in books if book.usable)
+    return replace(reader, books=given) if given else reader
+
+
 # --- speakers -------------------------------------------------------------------------------------------------------
 
 

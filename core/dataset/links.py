@@ -27,17 +27,15 @@ from core.dataset.manifest import safe_name
 from core.dataset.recordings import Recording, is_link, unique
 from core.dataset.storage import Storage
 from core.errors import AudioError, Cancelled, DatasetError, SourceError
-from core.sources.link import parse_link
 from core.sources.youtube import fetch
 
 FOLDER = "downloads/links"
 
 
 def kept_as(url: str) -> str:
-    """The name in the storage, without ending, of what a link leads to."""
-    link = parse_link(url)
-    known = link.video or url.rstrip("/").rsplit("/", 1)[-1].split("?")[0]
-    return f"{FOLDER}/{safe_name(known)[:40]}-{hashlib.sha256(link.url.encode()).hexdigest()[:10]}"
+    """The name in the storage, without ending, of what a link leads to. `url`: as `core.dataset.recordings` has it."""
+    known = url.rstrip("/").rsplit("/", 1)[-1].removeprefix("watch?v=").split("?")[0]
+    return f"{FOLDER}/{safe_name(known)[:40]}-{hashlib.sha256(url.encode()).hexdigest()[:10]}"
 
 
 class Links:

@@ -194,7 +194,7 @@ def test_a_second_run_makes_nothing_again(recordings, dataset):
 
 def test_other_settings_are_not_mixed_with_old_results(recordings, tmp_path):
     """The same folder, another split: what was made of the first leaves no trace."""
-    found = find_speakers([recordings])
+    found = {name: some for name, some in find_speakers([recordings]).items() if name in VOICES[:2]}
     build(plan(found, split="segment", validation=0.5), tmp_path / "twice")
     for folder in ("twice", "once"):
         build(plan(found, split="speaker", validation=0.5), tmp_path / folder)
@@ -202,7 +202,9 @@ def test_other_settings_are_not_mixed_with_old_results(recordings, tmp_path):
 
 
 def test_a_new_recording_is_taken_up(recordings, voice, tmp_path):
-    root = Path(shutil.copytree(recordings, tmp_path / "in"))
+    for name in ("jo", "kofi"):
+        shutil.copytree(recordings / name, tmp_path / "in" / name)
+    root = tmp_path / "in"
     build(plan(find_speakers([root])), tmp_path / "out")
     before = len(read_rows(tmp_path / "out"))
     unchanged = (tmp_path / "out" / "parts" / "jo.json").stat().st_mtime_ns

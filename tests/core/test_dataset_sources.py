@@ -10,7 +10,7 @@ import pytest
 
 from core.audio import SAMPLE_RATE, Audio, decode
 from core.dataset.attribution import attribution
-from core.dataset.audiobooks import fetch, fetch_speaker, find_recordings, make_speaker, probe_of, wanted
+from core.dataset.audiobooks import as_given, fetch, fetch_speaker, find_recordings, make_speaker, probe_of, wanted
 from core.dataset.build import plan
 from core.dataset.fetch import Guest, Patience
 from core.dataset.librivox import PAGE_BOOKS, books, place_of, read_book
@@ -371,6 +371,30 @@ def test_a_piece_refused_costs_only_itself(guest, storage, server):
     assert make_speaker(task, storage, keep_wav=False) == told and not server.asked
     assert not storage.names("wav")
     assert make_speaker(task, storage) == told and not storage.names("wav")  # finished: nothing is made again
+
+
+def test_other_sections_take_the_place_of_what_is_refused(guest, storage, server):
+    rules = dataclasses.replace(RULES, minutes=0.4)
+    readers = [
+        one for one in find_readers(catalogue(guest, storage, server), rules, Sieve()) if one.id in ("101", "102")
+    ]
+    server.faults[PLACE] = ["page", "..."]
+    assert as_given(readers, storage) == readers
+    for task in plan(find_recordings(readers, rules, storage, by_book=True, archive=server.url), split="book"):
+        fetch_speaker(task, guest, storage)
+    given = as_given(readers, storage)
+    for before, now in zip(readers, given, strict=True):
+        places = {piece.section.place for piece in pieces_of(now, rules)}
+        minutes = [sum(piece.end - piece.start for piece in pieces_of(one, rules)) for one in (before, now)]
+        assert PLACE not in places and minutes[1] == pytest.approx(minutes[0], abs=2.0)
+        assert (before == now) == (before.id == "102") and {one.split for one in pieces_of(now, rules)} == {
+            "train",
+            "validation",
+        }
+    assert as_given(given, storage) == given  # nothing more is refused: the same
+    storage.write(f"downloads/{given[0].speaker}/2101-002_00001-00019.refused", b"gone")
+    storage.write(f"downloads/{given[0].speaker}/3101-001_00001-00019.refused", b"gone")
+    assert as_given(readers, storage)[0] == readers[0]  # nothing of this reader is left: told as it is
 
 
 def test_a_probe_listens_to_the_longest_section(guest, storage, server):

@@ -1,6 +1,7 @@
 """scripts/create_dataset.py as people run it: results, a kill in the middle, bad input."""
 
 import hashlib
+import re
 import signal
 import subprocess
 import sys
@@ -12,9 +13,10 @@ import soundfile
 
 from core.audio import SAMPLE_RATE
 from core.dataset.manifest import read_rows
+from scripts.create_dataset import main
 from tests.conftest import ROOT
 
-VOICES = ("amina", "jo", "kofi", "mei", "sven")
+VOICES = ("amina", "jo", "kofi")
 PATIENCE = 280  # s for a process on a busy machine
 
 pytestmark = pytest.mark.timeout(600)
@@ -47,16 +49,15 @@ def recordings(voice, tmp_path_factory) -> Path:
 @pytest.fixture(scope="module")
 def dataset(recordings, tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("once") / "dataset"
-    done = run("--from-folder", recordings, "--output", folder, "--workers", "1")
-    assert done.returncode == 0, done.stderr
-    count = len(read_rows(folder))
-    assert done.stdout == f"{count} segments of 5 speakers in {folder}\n" and count >= 45
+    assert main(["--from-folder", str(recordings), "--output", str(folder), "--workers", "1"]) == 0
     return folder
 
 
 def test_two_processes_make_what_one_makes(recordings, dataset, tmp_path):
     done = run("--from-folder", recordings, "--output", tmp_path, "--workers", "2")
     assert done.returncode == 0, done.stderr
+    count = len(read_rows(dataset))
+    assert done.stdout == f"{count} segments of 3 speakers in {tmp_path}\n" and count >= 25
     assert hashes(tmp_path) == hashes(dataset)
 
 
@@ -73,21 +74,20 @@ def test_killed_in_the_middle_it_goes_on_where_it_stopped(recordings, dataset, t
         process.kill()  # SIGKILL: nothing can be tidied up
         process.wait()
     finished = {path: path.stat().st_mtime_ns for path in tmp_path.glob("parts/*.json")}
-    assert 0 < len(finished) < 5 and not (tmp_path / "segments.csv").exists()
+    assert 0 < len(finished) < 3 and not (tmp_path / "segments.csv").exists()
 
-    done = run(*words)
-    assert done.returncode == 0, done.stderr
+    assert main(list(map(str, words))) == 0
     assert hashes(tmp_path) == hashes(dataset)
     assert {path: path.stat().st_mtime_ns for path in finished} == finished  # those were not made again
 
 
-def test_an_unreadable_file_is_told_and_skipped(recordings, tmp_path):
+def test_an_unreadable_file_is_told_and_skipped(recordings, tmp_path, capsys):
     (tmp_path / "in" / "amina").mkdir(parents=True)
     (tmp_path / "in" / "amina" / "good.flac").write_bytes((recordings / "amina" / "test.flac").read_bytes())
     (tmp_path / "in" / "amina" / "bad.flac").write_bytes(b"fLaC" + bytes(100))
-    done = run("--from-folder", tmp_path / "in", "--output", tmp_path / "out", "--workers", "1", "--split", "segment")
-    assert done.returncode == 0
-    assert [line for line in done.stderr.splitlines() if line.startswith("skipped ") and "bad.flac: " in line]
+    words = ("--from-folder", tmp_path / "in", "--output", tmp_path / "out", "--workers", "1", "--split", "segment")
+    assert main(list(map(str, words))) == 0
+    assert re.search("^skipped .*bad.flac: ", capsys.readouterr().err.replace("\r", "\n"), re.MULTILINE)
     assert {row.recording for row in read_rows(tmp_path / "out")} == {"good.flac"}
 
 
@@ -102,10 +102,10 @@ def test_an_unreadable_file_is_told_and_skipped(recordings, tmp_path):
         ),
     ],
 )
-def test_bad_input_is_one_line_and_exit_code_2(recordings, tmp_path, words, says):
+def test_bad_input_is_one_line_and_exit_code_2(recordings, tmp_path, capsys, words, says):
     filled = [word.format(tmp=tmp_path, recordings=recordings) for word in words]
-    done = run(*filled, "--output", tmp_path / "out")
-    assert done.returncode == 2 and done.stdout == ""
-    (line,) = done.stderr.splitlines()
-    assert line.startswith("create_dataset: ") and says in line
+    assert main([*filled, "--output", str(tmp_path / "out")]) == 2
+    heard = capsys.readouterr()
+    (line,) = heard.err.splitlines()
+    assert line.startswith("create_dataset: ") and says in line and heard.out == ""
     assert not (tmp_path / "out").exists()
