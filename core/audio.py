@@ -277,7 +277,7 @@ def _decoded_by_ffmpeg(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
                     yield to_mono(out.to_ndarray().reshape(-1))
             for out in resampler.resample(None):
                 yield to_mono(out.to_ndarray().reshape(-1))
-        except (av.FFmpegError, ValueError) as error:
+        except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: a stream that began later
             if not yielded:
                 raise DecodeError(f"{name} breaks off before any sound ({_reason(error)})") from error
 

@@ -53,10 +53,15 @@ class Embeddings:
 
 
 class Embedder:
-    """Both pretrained networks. Safe to share between threads."""
+    """Both pretrained networks. Safe to share between threads.
 
-    def __init__(self, folder: Path = PRETRAINED, *, threads: int = 2):
+    `threads`: of one forward pass. One is best where segments are judged side by side (`core.side_by_side`); two
+    answer a single segment some 5 ms sooner and cost a tenth more work.
+    """
+
+    def __init__(self, folder: Path = PRETRAINED, *, threads: int = 1):
         """Load and check the weights in `folder`; `ModelError` says what is wrong with them."""
+        _calm_blas()
         self.folder = Path(folder)
         self.description = _description(self.folder)
         self.model_id: str = self.description["id"]
@@ -125,6 +130,14 @@ class Embedder:
 
         with np.load(io.BytesIO(self._checked("cohort")), allow_pickle=False) as file:
             return Embeddings(*(file[name].astype(np.float32) for name in MODELS))
+
+
+def _calm_blas() -> None:
+    """One thread for NumPy's matrix products, in the whole process: they are small here, and a thread per core that
+    waits for the others nearly doubles the work of a segment (`make benchmark` shows it)."""
+    from threadpoolctl import threadpool_limits
+
+    threadpool_limits(1, user_api="blas")
 
 
 def _description(folder: Path) -> dict:

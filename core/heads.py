@@ -17,7 +17,8 @@ import numpy as np
 
 from core.crowd import fit_crowd
 from core.embedder import MODELS, Embeddings
-from core.nearness import measure_nearness
+from core.nearness import Nearness, measure_nearness
+from core.side_by_side import side_by_side
 
 UNKNOWN = "Unknown"
 NOT_ENOUGH_SPEECH = "not enough speech"
@@ -176,8 +177,14 @@ class Heads:
         self.sureness = sureness
         self.calibration = calibration
         fit = fit_svms if len(people) <= CROWD else fit_many
-        self.machines = {model: fit([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
-        self.near = {model: measure_nearness([one.of(model) for one in people], cohort.of(model)) for model in MODELS}
+
+        def fitted(model: str) -> tuple[LinearSVMs, Nearness]:
+            own = [one.of(model) for one in people]
+            return fit(own, cohort.of(model)), measure_nearness(own, cohort.of(model))
+
+        both = dict(zip(MODELS, side_by_side(fitted, MODELS), strict=True))
+        self.machines = {model: machines for model, (machines, _) in both.items()}
+        self.near = {model: near for model, (_, near) in both.items()}
 
     def log_odds(self, embeddings: Embeddings) -> dict[str, np.ndarray]:
         """By answer ('cnn', 'ann', 'both'): log-odds against Unknown, (n, people)."""

@@ -66,10 +66,11 @@ def read(content: bytes, passphrase: str | None = None) -> list[PersonRecord]:
     if not people:
         raise PeopleFileError("there is nobody in this file")
     found = [_person_in(person, f"person {number}") for number, person in enumerate(people, 1)]
-    keys = [name_key(person.name) for person in found]
-    for key, person in zip(keys, found, strict=True):
-        if keys.count(key) > 1:
+    seen = set()
+    for person in found:
+        if (key := name_key(person.name)) in seen:
             raise PeopleFileError(f"{person.name} is in this file more than once")
+        seen.add(key)
     return found
 
 

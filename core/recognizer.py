@@ -33,11 +33,12 @@ from core.microphone_match import differences
 from core.names import shortened
 from core.segments import Quality, Segment, cut, prepare_judged
 from core.self_check import SessionGain, Trial, left_out, session_gains
+from core.side_by_side import side_by_side
 from core.speakers import EnrolledSegment, SpeakerStore
 from core.spectrogram import spectrogram_image
 from core.timeline import Answer, Timeline
 
-BATCH = 8  # segments judged together in a recording
+BATCH = 4  # segments judged together in a recording; several batches at a time
 
 
 class Recognizer:
@@ -177,10 +178,11 @@ class Recognizer:
         return self._judged([(Segment(at, at + sound.duration), resample(sound))])[0]
 
     def identify(self, sound: Audio | Iterable[Audio]) -> Iterator[Answer]:
-        """Answers for a whole recording, 5 s each, as they are made; memory stays bounded."""
+        """Answers for a whole recording, 5 s each, as they are made, on all cores; memory stays bounded."""
         segments = cut(_blocks(sound))
-        while batch := list(islice(segments, BATCH)):
-            yield from self._judged(batch)
+        batches = iter(lambda: list(islice(segments, BATCH)), [])
+        for answers in side_by_side(self._judged, batches):
+            yield from answers
 
     def timeline(self, sound: Audio | Iterable[Audio], *, source: str = "audio") -> Timeline:
         """`identify` as one value with turns and exports."""

@@ -108,28 +108,32 @@ class SpeakerStore:
 
     def embeddings(self, model_id: str) -> list[Enrolled]:
         """Embeddings made by `model_id`, by person in the order of enrolment; people without any are left out."""
-        people: dict[int, list[tuple]] = {}
         with self.database.connection() as db:
             db.execute("BEGIN")  # profiles and rows of the same moment
-            for row in db.execute(
-                "SELECT s.speaker_id, kind, s.id, cnn, ann, start, source "
+            rows = db.execute(
+                "SELECT s.speaker_id, kind, s.id, start, source, cnn, ann "
                 "FROM segments JOIN sessions s ON s.id = session_id "
                 "WHERE s.model_id = ? ORDER BY s.speaker_id, s.id, position",
                 (model_id,),
-            ):
-                people.setdefault(row[0], []).append(row[1:])
-            found = {person: _profile(db, person) for person in people}
+            ).fetchall()
+            profiles = {row[0]: Profile(*row) for row in db.execute(_PROFILE)} if rows else {}
+        if not rows:
+            return []
+        owners, kinds, sessions, starts, sources, *blobs = zip(*rows, strict=True)
+        cnn, ann = (np.frombuffer(b"".join(one), "<f4").astype(np.float32).reshape(len(rows), -1) for one in blobs)
+        owners, sessions, starts = np.array(owners), np.array(sessions, np.int64), np.array(starts, np.float64)
+        firsts = np.flatnonzero(np.diff(owners, prepend=-1))  # of each person's rows
         return [
             Enrolled(
-                profile=found[person],
-                cnn=np.stack([np.frombuffer(row[2], "<f4") for row in rows]).astype(np.float32),
-                ann=np.stack([np.frombuffer(row[3], "<f4") for row in rows]).astype(np.float32),
-                kinds=tuple(row[0] for row in rows),
-                sessions=np.array([row[1] for row in rows], dtype=np.int64),
-                starts=np.array([row[4] for row in rows]),
-                sources=tuple(row[5] for row in rows),
+                profile=profiles[int(owners[first])],
+                cnn=cnn[first:last],
+                ann=ann[first:last],
+                kinds=kinds[first:last],
+                sessions=sessions[first:last],
+                starts=starts[first:last],
+                sources=sources[first:last],
             )
-            for person, rows in people.items()
+            for first, last in zip(firsts, [*firsts[1:], len(rows)], strict=True)
         ]
 
     def outdated(self, model_id: str) -> list[Profile]:

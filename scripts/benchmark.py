@@ -1,11 +1,11 @@
-"""Time of every stage from a microphone's 5 s to two answers, on this machine; medians over repeats.
+"""How fast, how light: one segment stage by stage beside its floor, peers, an hour of sound, people, the app's start.
 
-    python scripts/benchmark.py [--repeats 15] [--json OUT.json]
+    python scripts/benchmark.py [--only segment peers ...] [--repeats 15] [--minutes 60] [--json OUT.json] [--record]
 
-The sound is 5 s of demo/samples brought to 48 kHz; the heads are those of the five example voices. Machines differ, so
-every stage is also given as a multiple of a floor measured in the same run: one NumPy FFT of each 25 ms frame, every
-10 ms, of the same 5 s. With librosa (`.[train]`) the way of the original experiment, 26 features by separate calls, is
-timed beside it. Imports are timed in new processes. It judges nothing.
+Machines differ and are shared, so every claim is a ratio within one run: times are medians of interleaved repeats, by
+the clock and in processor time (which other programs hardly change); floors are operations and bytes over what this
+machine was measured to do in the same run (`core.ceilings`). `--record` adds the ratios of the stages to
+benchmarks/history.jsonl; tests/scripts/test_benchmark.py fails when one of them has grown by half since.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -26,65 +27,125 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from core.audio import SEGMENT_SECONDS, Audio, decode, resample, stream
+from core.audio import SEGMENT_SECONDS, Audio, concatenate, decode, resample, stream, to_flac
+from core.ceilings import RATE_IN, measure_ceilings, needs
+from core.pace import interleaved
 from core.recognizer import Recognizer
 from core.segments import prepare, prepare_judged
 from core.spectral import feature_row
 from core.spectrogram import spectrogram_image
+from scripts.benchmark_people import measure_people
+from scripts.benchmark_start import measure_start
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "demo" / "samples"
+HISTORY = ROOT / "benchmarks" / "history.jsonl"
 VOICES = ("amina", "jo", "kofi", "mei", "sven")
-MICROPHONE_RATE = 48_000  # Hz
 FRAME, HOP = 400, 160  # samples at 16 kHz: 25 ms, 10 ms
-FLOOR = "numpy FFT floor"
-IMPORTS = {
-    "import core.recognizer": "import core.recognizer",
-    "recognizer ready to answer": "from core.recognizer import Recognizer; Recognizer()",
-    "import the app": "import demo.app",
-}
+YARDSTICK = "yardstick"
 
 
-def milliseconds(work: Callable[[], object], *, repeats: int) -> float:
-    """Median time of `work` after one call that warms up."""
-    work()
-    times = []
-    for _ in range(repeats):
-        began = time.perf_counter()
-        work()
-        times.append(time.perf_counter() - began)
-    return 1000.0 * float(np.median(times))
+@contextmanager
+def five_people() -> Iterator[Recognizer]:
+    """The example voices enrolled, in a folder of their own."""
+    with TemporaryDirectory(ignore_cleanup_errors=True) as home:
+        recognizer = Recognizer(home)
+        for voice in VOICES:
+            recognizer.enrol(voice, stream(SAMPLES / f"{voice}_enrol.opus"), consent=True, sure=True)
+        yield recognizer
+
+
+def microphone_sound() -> Audio:
+    """5 s of speech as a microphone gives it."""
+    return resample(decode(SAMPLES / "conversation.opus").between(5.0, 5.0 + SEGMENT_SECONDS), RATE_IN)
 
 
 def stages(recognizer: Recognizer, sound: Audio) -> dict[str, Callable[[], object]]:
-    """What happens to one segment, in order; `sound`: 5 s at 48 kHz."""
+    """What happens to one segment, in order, by the names of `core.ceilings.needs`; `sound`: 5 s at 48 kHz."""
     heard = resample(sound)
     samples = prepare(heard)
     if samples is None:
         raise SystemExit("the sample holds too little speech: make it again with `make samples`")
     image, row = spectrogram_image(samples), feature_row(samples)
-    embedder = recognizer.embedder
+    embedder, heads = recognizer.embedder, recognizer.heads()
     made = embedder.embed([samples])
-    heads = recognizer.heads()
     return {
-        "resample 48 -> 16 kHz": lambda: resample(sound),
-        "speech activity, quality, prepare": lambda: prepare_judged(heard),
+        "resample": lambda: resample(sound),
+        "activity": lambda: prepare_judged(heard),
         "image": lambda: spectrogram_image(samples),
         "features": lambda: feature_row(samples),
         "CNN": lambda: embedder.embed_images(image[None]),
         "ANN": lambda: embedder.embed_rows(row[None]),
-        "heads of five people": lambda: heads.decide(made),
-        "all: 48 kHz to three answers": lambda: recognizer.judge(resample(sound)),
+        "heads": lambda: heads.decide(made),
     }
 
 
-def baselines(sound: Audio) -> dict[str, Callable[[], object]]:
-    """What the stages are compared with; `sound`: the same 5 s at 16 kHz."""
-    frames = np.lib.stride_tricks.sliding_window_view(sound.samples, FRAME)[::HOP]
-    window = np.hanning(FRAME).astype(np.float32)
-    found: dict[str, Callable[[], object]] = {FLOOR: lambda: np.fft.rfft(frames * window, 512, axis=1)}
+def yardstick() -> Callable[[], object]:
+    """Work of every kind that the stages do, which no change of this program makes slower or faster."""
+    chance = np.random.default_rng(0)
+    frames, square = chance.random((500, 512), np.float32), chance.random((300, 300), np.float32)
+
+    def work() -> None:
+        spectrum = np.fft.rfft(frames, axis=1)
+        np.log10(spectrum.real**2 + spectrum.imag**2 + np.float32(1e-6))
+        _ = square @ square
+
+    return work
+
+
+def stage_ratios(recognizer: Recognizer, *, repeats: int) -> dict[str, float]:
+    """Processor time of each stage in yardsticks: what the history holds."""
+    pace = interleaved(stages(recognizer, microphone_sound()) | {YARDSTICK: yardstick()}, repeats=repeats)
+    unit = pace.pop(YARDSTICK).processor
+    return {name: one.processor / unit for name, one in pace.items()}
+
+
+def measure_segment(repeats: int) -> dict:
+    """One segment, 48 kHz in, three decisions out."""
+    with five_people() as recognizer:
+        sound = microphone_sound()
+        works = stages(recognizer, sound) | {"whole path": lambda: recognizer.judge(resample(sound))}
+        ceilings = measure_ceilings()
+        pace = interleaved(works, repeats=repeats)
+        floors = {name: ceilings.floor(need) for name, need in needs(recognizer.embedder, len(VOICES)).items()}
+    floors["whole path"] = sum(floors.values())
+    rows = {
+        name: {
+            "ms": 1e3 * one.clock,
+            "processor_ms": 1e3 * one.processor,
+            "floor_ms": 1e3 * floors[name],
+            "times_floor": one.processor / floors[name],
+        }
+        for name, one in pace.items()
+    }
+    return {"ceilings": {f"{kind}_per_s": value for kind, value in vars(ceilings).items()}, "stages": rows}
+
+
+def measure_peers(repeats: int) -> dict:
+    """Beside librosa's calls and Resemblyzer, where they are installed: times ours goes into theirs."""
+    found = {}
+    sound = microphone_sound()
+    heard = resample(sound)
+    samples = prepare(heard)
     if importlib.util.find_spec("librosa"):
-        found["26 features by librosa calls"] = lambda: classic_by_librosa(sound)
+        pace = interleaved(
+            {"ours": lambda: feature_row(samples), "theirs": lambda: classic_by_librosa(heard)}, repeats=repeats
+        )
+        found["feature row beside 26 features by librosa"] = {
+            "by_clock": pace["theirs"].clock / pace["ours"].clock,
+            "by_processor": pace["theirs"].processor / pace["ours"].processor,
+        }
+    if importlib.util.find_spec("resemblyzer"):
+        from core.rival import Resemblyzer
+
+        rival = Resemblyzer()
+        with five_people() as recognizer:
+            works = {"ours": lambda: recognizer.judge(resample(sound)), "theirs": lambda: rival.embed([samples])}
+            pace = interleaved(works, repeats=repeats)
+        found["whole path beside Resemblyzer's embedding"] = {
+            "by_clock": pace["theirs"].clock / pace["ours"].clock,
+            "by_processor": pace["theirs"].processor / pace["ours"].processor,
+        }
     return found
 
 
@@ -107,76 +168,109 @@ def classic_by_librosa(sound: Audio) -> list[float]:
     ]
 
 
-def import_seconds(statement: str, home: str) -> float | None:
-    """Seconds of a new Python that runs `statement`; the better of two runs, None when it fails."""
-    times = []
-    for _ in range(2):
-        began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", statement],
-            cwd=ROOT,
-            env=os.environ | {"SPEAKERS_HOME": home, "GRADIO_ANALYTICS_ENABLED": "False"},
-            capture_output=True,
-        )
-        if done.returncode:
-            return None
-        times.append(time.perf_counter() - began)
-    return min(times)
+def measure_batch(minutes: float) -> dict:
+    """A long file: times faster than listening, by the clock and as two cores would be if nobody else used them."""
+    import resource
 
-
-def measure(repeats: int) -> dict:
-    """Everything, as it goes to the JSON: milliseconds, multiples of the floor, seconds of import."""
-    sound = resample(decode(SAMPLES / "conversation.opus").between(5.0, 5.0 + SEGMENT_SECONDS), MICROPHONE_RATE)
-    with TemporaryDirectory(ignore_cleanup_errors=True) as home:
-        recognizer = Recognizer(home)
-        for voice in VOICES:
-            recognizer.enrol(voice, stream(SAMPLES / f"{voice}_enrol.opus"), consent=True, sure=True)
-        times = {
-            name: milliseconds(work, repeats=repeats)
-            for name, work in (stages(recognizer, sound) | baselines(resample(sound))).items()
-        }
-        times["refit of the heads, five people"] = milliseconds(lambda: refit(recognizer), repeats=repeats)
-        imports = {name: import_seconds(statement, home) for name, statement in IMPORTS.items()}
+    with five_people() as recognizer, TemporaryDirectory() as folder:
+        talk = resample(decode(SAMPLES / "conversation.opus"), RATE_IN)
+        path = Path(folder) / "long.flac"
+        times = max(1, round(60 * minutes / talk.duration))
+        path.write_bytes(to_flac(concatenate([talk] * times)))
+        list(recognizer.identify(talk))
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        clock, processor = time.perf_counter(), time.process_time()
+        segments = sum(1 for _ in recognizer.identify(stream(path)))
+        clock, processor = time.perf_counter() - clock, time.process_time() - processor
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    seconds = times * talk.duration
     return {
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "model": recognizer.model_id,
-        "repeats": repeats,
-        "milliseconds": times,
-        "floors": {name: value / times[FLOOR] for name, value in times.items()},
-        "import_seconds": imports,
+        "seconds_of_sound": seconds,
+        "times_real_time": seconds / clock,
+        "times_real_time_of_two_idle_cores": 2 * seconds / processor,
+        "cores_used": processor / clock,
+        "processor_ms_a_segment": 1e3 * processor / segments,
+        "memory_grown_mb": grown / 1024 / (1024 if sys.platform == "darwin" else 1),
     }
 
 
-def refit(recognizer: Recognizer) -> object:
-    """What an enrolment makes necessary."""
-    from core.embedder import Embeddings
-    from core.heads import Calibration, Heads
+def machine() -> str:
+    """Whom the ratios of the history belong to: they differ between kinds of processors."""
+    name = platform.processor() or platform.machine()
+    if Path("/proc/cpuinfo").exists():
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+        name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), name)
+    return f"{name}, {os.cpu_count()} cores, Python {platform.python_version()}"
 
-    people = recognizer.store.embeddings(recognizer.model_id)
-    return Heads(
-        [person.profile.name for person in people],
-        [Embeddings(person.cnn, person.ann) for person in people],
-        recognizer.embedder.cohort,
-        Calibration(**recognizer.embedder.calibration),
-    )
+
+def record(repeats: int) -> dict:
+    """Add a line to the history; what it says."""
+    with five_people() as recognizer:
+        ratios = stage_ratios(recognizer, repeats=repeats)
+    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], cwd=ROOT, capture_output=True, text=True)
+    line = {
+        "date": time.strftime("%Y-%m-%d", time.gmtime()),
+        "commit": commit.stdout.strip(),
+        "machine": machine(),
+        "ratios": {name: round(value, 2) for name, value in ratios.items()},
+    }
+    HISTORY.parent.mkdir(exist_ok=True)
+    with HISTORY.open("a", encoding="utf-8") as file:
+        file.write(json.dumps(line) + "\n")
+    return line
+
+
+def recorded() -> dict[str, float] | None:
+    """The newest ratios of this kind of machine, None where there are none."""
+    lines = HISTORY.read_text(encoding="utf-8").splitlines() if HISTORY.exists() else []
+    here = [one for one in map(json.loads, lines) if one["machine"] == machine()]
+    return here[-1]["ratios"] if here else None
+
+
+def show(results: dict) -> None:
+    """The tables."""
+    print(f"{results['machine']}; medians of {results['repeats']} interleaved repeats")
+    for name, section in results["sections"].items():
+        print(f"\n{name}")
+        if name == "segment":
+            print("  ceilings of one thread: " + ", ".join(f"{k} {v:.3g}" for k, v in section["ceilings"].items()))
+            print(f"  {'stage':12s} {'ms':>8s} {'processor':>10s} {'floor':>8s} {'times floor':>12s}")
+            for stage, row in section["stages"].items():
+                values = "{ms:8.2f} {processor_ms:10.2f} {floor_ms:8.3f} {times_floor:12.1f}".format(**row)
+                print(f"  {stage:12s} {values}")
+            continue
+        for what, value in section.items():
+            shown = ", ".join(f"{k} {v:.4g}" for k, v in value.items()) if isinstance(value, dict) else f"{value:.4g}"
+            print(f"  {what}: {shown}")
 
 
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    sections = {
+        "segment": lambda: measure_segment(args.repeats),
+        "peers": lambda: measure_peers(args.repeats),
+        "batch": lambda: measure_batch(args.minutes),
+        "people": lambda: measure_people(args.people),
+        "start": lambda: measure_start(),
+    }
+    parser.add_argument("--only", nargs="+", choices=sections, default=list(sections), help="these sections")
     parser.add_argument("--repeats", type=int, default=15, metavar="N", help="timed calls of a stage (default 15)")
+    parser.add_argument("--minutes", type=float, default=60.0, metavar="M", help="of sound in a batch (default 60)")
+    parser.add_argument("--people", type=int, nargs="+", default=[5, 100, 10_000], metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results")
+    parser.add_argument("--record", action="store_true", help="only add this machine's ratios to the history")
     args = parser.parse_args(argv)
     if args.repeats < 1:
         parser.error("--repeats needs at least 1")
-    results = measure(args.repeats)
+    if args.record:
+        print(json.dumps(record(args.repeats)))
+        return 0
+    results = {"machine": machine(), "repeats": args.repeats, "sections": {}}
+    for name in args.only:
+        results["sections"][name] = sections[name]()
+    show(results)
     if args.json:
         args.json.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
-    print(f"{results['machine']}; one segment of {SEGMENT_SECONDS:g} s, median of {args.repeats}")
-    print(f"{'stage':36s} {'ms':>8s} {'floors':>8s}")
-    for name, value in results["milliseconds"].items():
-        print(f"{name:36s} {value:8.2f} {results['floors'][name]:8.1f}")
-    for name, value in results["import_seconds"].items():
-        print(f"{name:36s} " + ("  failed" if value is None else f"{value:6.2f} s"))
     return 0
 
 

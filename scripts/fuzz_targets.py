@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 import random
 import re
 import sqlite3
@@ -14,7 +15,9 @@ from pathlib import Path
 
 import numpy as np
 
+from core import people_file
 from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES, Audio, decode, to_mono
+from core.enrolled import PersonRecord
 from core.names import FORBIDDEN, FORMULA, clean_name, name_key
 from core.segments import cut, prepare_judged
 from core.sources.link import parse_link
@@ -225,11 +228,75 @@ def fuzz_store(chance: random.Random) -> None:
             db.close()
 
 
+@cache
+def exported(passphrase: str | None = None) -> bytes:
+    """The people of `database` as an export."""
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "speakers.db").write_bytes(database())
+        return people_file.write(SpeakerStore(folder).records(), passphrase)
+
+
+VALUES = (
+    *(None, True, 0, -1, 0.5, 1e5, 1e308, -1e-308, 2**64, 10**400, "", "m", "\0", "\ud800", "=1+1", "../x", "segment"),
+    *("2026-13-45T99:99:99+00:00", "2026-11-25T14:30:00+00:00\n", "AAAA", "AACAfw==", "////", "fLaC", [], {}, [[]]),
+    *(["x"] * 300, {"kind": "segment"}, "a" * 100_000, "\u202e", "Amina", "AMINA\u200b"),
+)
+
+
+def restructured(chance: random.Random, document: dict) -> dict:
+    """`document` with a few values, anywhere in it, taken away, exchanged, doubled or replaced by strange ones."""
+    for _ in range(chance.choice((1, 1, 2, 5))):
+        here = document
+        while True:
+            places = list(here) if isinstance(here, dict) else range(len(here))
+            if not places:
+                break
+            place = chance.choice(places)
+            if isinstance(here[place], dict | list) and here[place] and chance.random() < 0.9:
+                here = here[place]
+                continue
+            kind = chance.choice((0, 1, 2, 3, 3, 3, 3, 4))
+            if kind == 0:
+                del here[place]
+            elif kind == 1 and isinstance(here, list):
+                here.append(here[place])
+            elif kind == 2:
+                here[place] = here[chance.choice(places)]
+            elif kind == 3 and isinstance(here[place], float):
+                here[place] = chance.choice((0, -0.0, 1e-300, -7, 999_999, 1e6, chance.uniform(-100, 100)))
+            elif kind == 3 and isinstance(here[place], str) and len(here[place]) < 50:
+                here[place] = here[place].replace(chance.choice(here[place] or " "), chance.choice(ALPHABET))
+            else:
+                here[place] = chance.choice(VALUES)
+            break
+    return document
+
+
+def fuzz_people(chance: random.Random) -> None:
+    """Any export, broken or made up: refused, or people who can be stored, found again and written as they came."""
+    if chance.random() < 0.01:  # seldom: a key takes a fraction of a second and 64 MB
+        people = people_file.read(mutated(chance, (exported("a passphrase"),)), "a passphrase")
+    elif chance.random() < 0.3:
+        people = people_file.read(mutated(chance, (exported(),)))
+    else:
+        people = people_file.read(json.dumps(restructured(chance, json.loads(exported()))).encode())
+    promise(all(isinstance(person, PersonRecord) for person in people), "people")
+    content = people_file.write(people)
+    promise(people_file.write(people_file.read(content)) == content, "what goes out comes in")
+    if chance.random() < 0.1:
+        with tempfile.TemporaryDirectory() as folder:
+            store = SpeakerStore(folder)
+            store.add_people(people)
+            promise(people_file.write(store.records()) == content, "what was stored is what came")
+            promise(SpeakerStore(folder).notice is None, "a sound database")
+
+
 TARGETS: dict[str, tuple[Callable[[random.Random], None], float]] = {  # and its share of the cases
-    "decode": (fuzz_decode, 0.5),
+    "decode": (fuzz_decode, 0.4),
     "links": (fuzz_links, 0.2),
     "names": (fuzz_names, 0.2),
     "times": (fuzz_times, 0.06),
+    "people": (fuzz_people, 0.1),
     "store": (fuzz_store, 0.02),
     "segments": (fuzz_segments, 0.02),
 }

@@ -127,13 +127,13 @@ def test_probability_is_of_the_name_and_the_runner_up_follows(enrolled, tests, e
 
 
 def test_refit_is_quick(enrolled, embedder, calibration):
-    """The best of several runs, both models; other work on the machine may slow each of them."""
+    """The best of several runs, both models, in processor time: other work on the machine does not count."""
     heads_of(enrolled, embedder, calibration)  # imports done
     taken = []
     for _ in range(15):
-        began = time.perf_counter()
+        began = time.process_time()
         heads_of(enrolled, embedder, calibration)
-        taken.append(time.perf_counter() - began)
+        taken.append(time.process_time() - began)
         if taken[-1] < REFIT_SECONDS:
             return
     pytest.fail(f"the best refit took {min(taken) * 1e3:.0f} ms, {REFIT_SECONDS * 1e3:.0f} ms are allowed")

@@ -7,7 +7,7 @@ import pytest
 from scripts import fuzz, fuzz_targets
 from scripts.fuzz_targets import TARGETS
 
-CASES = {"decode": 250, "links": 1500, "names": 1500, "times": 1500, "store": 12, "segments": 6}
+CASES = {"decode": 250, "links": 1500, "names": 1500, "times": 1500, "people": 300, "store": 12, "segments": 6}
 
 
 def test_every_target_has_its_cases():

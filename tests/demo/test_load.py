@@ -1,0 +1,210 @@
+"""Eight pages stream at once: each hears its own speaker, memory stays flat, what is too much is dropped and counted.
+
+Pages without a browser send a second of 48 kHz every second, as `live.js` does, and leave one out while the answer to
+the last is still to come. `SOAK_MINUTES=30` makes it long; the latencies are printed (`pytest -s`).
+"""
+
+import gc
+import os
+import re
+import threading
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.audio import concatenate, resample
+from demo import app, leavings
+from demo.app import build
+from demo.cli import free_port
+from demo.live_ear import RING_SAMPLES, LiveEar
+from tests.demo.browserless import Page, file_data, wav
+
+PAGES = 8
+SECONDS = float(os.environ.get("SOAK_MINUTES", 0)) * 60 or 15.0
+RATE = 48_000  # Hz
+SPEAKERS = ("Amina", "Kofi")  # those the shared recognizer knows
+SILENT = {"Unknown", "not enough speech"}
+NAMED = re.compile(r"card-both.*?card-name\\*\">([^<]*)<", re.S)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("private")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def server(recognizer, folder):
+    usual = leavings.GRACE_SECONDS
+    leavings.Leavings.__init__.__kwdefaults__["grace"] = 0.5
+    page = build(recognizer)
+    url = app._serve(
+        page, recognizer, host="127.0.0.1", port=free_port("127.0.0.1", 7980), open_browser=False, password=None
+    )
+    yield page, url
+    page.close(verbose=False)
+    leavings.Leavings.__init__.__kwdefaults__["grace"] = usual
+
+
+class Talker:
+    """A page into which somebody speaks. `sent`: slices; `skipped`: those left out, the server being busy."""
+
+    def __init__(self, url: str, sound: np.ndarray):
+        self.page, self.sound = Page(url), sound
+        self.sent = self.skipped = self.second = 0
+        self.latencies: list[float] = []
+        self.screens: Counter[str] = Counter()
+        self.last = ""  # the newest screen as it came
+        self.event: str | None = None
+        self._answered = threading.Event()
+        self._sent_at = 0.0
+
+    def slice(self) -> dict:
+        """The next second, stamped as the page does."""
+        at = self.second * RATE % (len(self.sound) - RATE)
+        self.second += 1
+        name = f"audio-{1000 * self.second}.wav"
+        return file_data(self.page.upload(name, wav(self.sound[at : at + RATE], RATE)), orig_name=name)
+
+    def listen(self, messages) -> None:
+        for message in messages:
+            if message["msg"] == "unexpected_error":
+                self.last = str(message)
+            if message["msg"] in ("process_streaming", "process_generating", "process_completed"):
+                self.latencies.append(time.monotonic() - self._sent_at)
+                said = str(message["output"])
+                self.last = said if "card-both" in said else self.last
+                self.screens.update(NAMED.findall(said)[:1])
+                self._answered.set()
+            if message["msg"] in ("process_completed", "unexpected_error", "close_stream"):
+                return
+
+    def talk(self, seconds: float) -> None:
+        """In real time."""
+        self._sent_at = time.monotonic()
+        status, joined = self.page.join(self.page.event("live-microphone", "stream"), [self.slice(), None])
+        assert status == 200, joined
+        self.event, began = joined["event_id"], time.monotonic()
+        with self.page.listening() as messages:
+            listener = threading.Thread(target=self.listen, args=(messages,), daemon=True)
+            listener.start()
+            while (elapsed := time.monotonic() - began) < seconds:
+                time.sleep(max(0.0, self.second - elapsed))
+                if self._answered.is_set():
+                    self._answered.clear()
+                    self.send(self.slice())
+                else:
+                    self.second += 1
+                    self.skipped += 1
+            self._answered.wait(60)
+            self.close_stream()
+            listener.join(60)
+
+    def send(self, piece: dict) -> None:
+        self.sent += 1
+        self._sent_at = time.monotonic()
+        self.post("", {"data": [piece, None], "event_id": self.event, "session_hash": self.page.session})
+
+    def close_stream(self) -> None:
+        self.post("/close", {})
+
+    def post(self, tail: str, body: dict) -> None:
+        import json
+
+        from tests.demo.browserless import ask
+
+        path = f"/gradio_api/stream/{self.event}{tail}"
+        reply = ask(self.page.url, path, "POST", body=json.dumps(body).encode(), Content_Type="application/json")
+        assert reply.status == 200, reply
+
+
+def ear_of(blocks, session: str) -> LiveEar:
+    states = blocks.app.state_holder.session_data[session].state_data.values()
+    return next(value for value in states if isinstance(value, LiveEar))
+
+
+def memory_mb() -> float:
+    gc.collect()
+    lines = Path("/proc/self/status").read_text().splitlines()
+    return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
+
+
+def files(folder: Path) -> int:
+    return sum(path.is_file() for path in folder.rglob("*"))
+
+
+def spoken(voice, name: str) -> np.ndarray:
+    """The speaker's two recordings at the rate of a browser."""
+    return resample(concatenate([voice(f"{name.lower()}_test"), voice(f"{name.lower()}_enrol")]), RATE).samples
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(SECONDS + 300)
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
+def test_eight_pages_each_hear_their_own_speaker(server, folder, voice):
+    blocks, url = server
+    sounds = {name: spoken(voice, name) for name in SPEAKERS}
+    owners = [SPEAKERS[index % len(SPEAKERS)] for index in range(PAGES)]
+    talkers = [Talker(url, sounds[owner]) for owner in owners]
+    threads = [threading.Thread(target=one.talk, args=(SECONDS,), daemon=True) for one in talkers]
+    for thread in threads:
+        thread.start()
+    memory, most = [], 0
+    while any(thread.is_alive() for thread in threads):
+        time.sleep(min(10.0, SECONDS / 20))
+        memory.append(memory_mb())
+        most = max(most, files(folder))
+    latencies = np.array([value for one in talkers for value in one.latencies])
+    sent, skipped = sum(one.sent for one in talkers), sum(one.skipped for one in talkers)
+    print(
+        f"\n{PAGES} pages, {SECONDS:.0f} s: {sent} slices answered, {skipped} left out; seconds to the screen: median "
+        f"{np.median(latencies):.2f}, 95 % {np.percentile(latencies, 95):.2f}, worst {latencies.max():.2f}; memory "
+        f"{memory[len(memory) // 3]:.0f} -> {memory[-1]:.0f} MB; at most {most} files"
+    )
+    for owner, talker in zip(owners, talkers, strict=True):
+        ear = ear_of(blocks, talker.page.session)
+        closed = {answer.both.name for answer in ear.moment.closed}
+        assert talker.sent > 0 and owner in set(talker.screens) | closed, (owner, talker.screens, talker.last[-500:])
+        assert set(talker.screens) <= {owner, *SILENT, "Not enough speech"}, "another's voice on this screen"
+        assert closed <= {owner, *SILENT}, "another's voice in this session"
+        assert abs(ear.moment.lost - talker.skipped) <= 2.0 + 0.1 * talker.skipped, "what was left out is counted"
+        assert len(ear._ring) <= RING_SAMPLES
+    third = len(memory) // 3
+    assert memory[-1] - memory[third] < 40.0, memory
+    assert most < 12 * PAGES, "slices do not pile up on the disk"
+    for talker in talkers:
+        talker.page.close()
+
+
+def test_a_flood_is_dropped_and_counted(server, voice):
+    """Two minutes of slices within a moment: some are judged, the rest is lost and said so; nothing queues."""
+    blocks, url = server
+    talker = Talker(url, spoken(voice, "Kofi"))
+    status, joined = talker.page.join(talker.page.event("live-microphone", "stream"), [talker.slice(), None])
+    assert status == 200, joined
+    talker.event = joined["event_id"]
+    piece = talker.slice()
+    with talker.page.listening() as messages:
+        listener = threading.Thread(target=talker.listen, args=(messages,), daemon=True)
+        listener.start()
+        assert talker._answered.wait(60)
+        for second in range(3, 121):  # the same file again and again would be found deleted: only the last is sound
+            name = f"audio-{1000 * second}.wav"
+            if second % 20 == 0:
+                piece = file_data(talker.page.upload(name, wav(talker.sound[:RATE], RATE)), orig_name=name)
+            talker.send(piece)
+        deadline = time.monotonic() + 60
+        while ear_of(blocks, talker.page.session).moment.at < 115 and time.monotonic() < deadline:
+            time.sleep(0.1)
+        talker.close_stream()
+        listener.join(60)
+    moment, answers = ear_of(blocks, talker.page.session).moment, len(talker.latencies)
+    assert moment.at == pytest.approx(120, abs=2) and moment.lost > 100, (moment.at, moment.lost)
+    assert answers < 119, "not every slice of a flood has an answer"
+    assert "of sound lost in" in talker.last
+    talker.page.close()

@@ -1,0 +1,83 @@
+"""The benchmark measures what it says, and the check against its history sees a stage that has become slower.
+
+Ratios within one run, in processor time: a busy machine moves them little. A measurement that looks slower is made
+again, twice; only what stays slower fails. On a machine of another kind than those in the history nothing is compared.
+"""
+
+import json
+
+import pytest
+
+from core import pace
+from core.ceilings import Ceilings, Needs, convolution_operations, measure_ceilings, needs
+from core.embedder import Embedder
+from scripts import benchmark
+
+ALLOWED = 1.5  # times the recorded ratio
+HISTORY_FIELDS = {"date", "commit", "machine", "ratios"}
+STAGES = {"resample", "activity", "image", "features", "CNN", "ANN", "heads"}
+
+
+@pytest.fixture(scope="module")
+def five():
+    with benchmark.five_people() as recognizer:
+        yield recognizer
+
+
+def test_no_stage_has_become_half_as_slow_again(five):
+    recorded = benchmark.recorded()
+    if recorded is None:
+        pytest.skip(f"no ratios of {benchmark.machine()} yet: python scripts/benchmark.py --record")
+    assert set(recorded) == STAGES
+    found = pace.lasting(lambda: benchmark.stage_ratios(five, repeats=9), recorded, allowed=ALLOWED, tries=4)
+    assert not found, "times the recorded ratio to the yardstick, in each of four measurements: " + ", ".join(
+        f"{stage} {times:.2f}" for stage, times in found.items()
+    )
+
+
+def test_a_stage_made_slower_is_seen(five, monkeypatch):
+    """Features twice: against the ratios measured a moment ago, not the history's, so that any machine can tell."""
+    before = benchmark.stage_ratios(five, repeats=9)
+    usual = benchmark.feature_row
+    monkeypatch.setattr(benchmark, "feature_row", lambda samples: (usual(samples), usual(samples))[1])
+    found = pace.lasting(lambda: benchmark.stage_ratios(five, repeats=9), before, allowed=ALLOWED, tries=3)
+    assert "features" in found and "image" not in found
+
+
+def test_noise_passes_and_a_regression_stays():
+    recorded = {"a": 1.0, "b": 1.0, "gone": 1.0}
+    measured = iter([{"a": 2.0, "b": 1.6, "new": 9.0}, {"a": 1.8, "b": 1.0}, {"a": 2.5, "b": 1.9}])
+    assert pace.lasting(lambda: next(measured), recorded, allowed=ALLOWED, tries=3) == {"a": 1.8}
+    calm = iter([{"a": 1.4}])
+    assert pace.lasting(lambda: next(calm), recorded, allowed=ALLOWED, tries=3) == {}  # and is not measured again
+
+
+def test_the_history_can_be_read():
+    lines = [json.loads(line) for line in benchmark.HISTORY.read_text(encoding="utf-8").splitlines()]
+    assert lines
+    for line in lines:
+        assert set(line) == HISTORY_FIELDS and set(line["ratios"]) == STAGES
+        assert all(ratio > 0 for ratio in line["ratios"].values())
+
+
+def test_a_floor_is_work_over_what_the_machine_can_do():
+    ceilings = Ceilings(products=100.0, ffts=10.0, curves=4.0, bytes=1000.0)
+    assert ceilings.floor(Needs(products=200.0, ffts=10.0, curves=2.0, bytes=500.0)) == pytest.approx(4.0)
+    measured = measure_ceilings(repeats=2)
+    assert all(value > 1e6 for value in vars(measured).values())
+    embedder = Embedder()
+    wanted = needs(embedder, 5)
+    assert set(wanted) == STAGES and all(measured.floor(one) > 0 for one in wanted.values())
+    weights = (embedder.folder / "cnn.onnx").stat().st_size
+    assert convolution_operations((embedder.folder / "cnn.onnx").read_bytes()) > weights  # each weight at many places
+
+
+def test_the_batch_uses_more_than_one_core_and_little_memory():
+    found = benchmark.measure_batch(0.7)
+    assert found["seconds_of_sound"] == pytest.approx(40, abs=10)
+    assert found["times_real_time"] > 1 and found["memory_grown_mb"] < 150
+
+
+def test_ten_people_cost_little():
+    row = benchmark.measure_people([10])["10 people"]
+    assert {"open_ms", "read_ms", "fit_ms", "name_ms"} <= set(row) and row["name_processor_ms"] < 50
