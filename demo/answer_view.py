@@ -66,7 +66,9 @@ def _card(which: str, current: Answer, colours: Mapping[str, str]) -> str:
         else ""
     )
     aside = (
-        f'<div class="card-aside">{texts.UNKNOWN_NOTE}</div>' if which == "both" and decision.name == UNKNOWN else ""
+        f'<div class="card-aside">{_why_unknown(decision)}</div>'
+        if which == "both" and decision.name == UNKNOWN
+        else ""
     )
     inner = (
         f'<div class="card-name">{name}</div><div class="card-line"><b>{percent(decision.probability)}</b> {following}'
@@ -74,6 +76,12 @@ def _card(which: str, current: Answer, colours: Mapping[str, str]) -> str:
     )
     kind = "person" if decision.is_person else "unknown"
     return _shell(which, kind, colour_of(decision.name, colours), inner, decision.probability)
+
+
+def _why_unknown(decision: Decision) -> str:
+    if decision.runner_up_probability > decision.probability:  # held back: `core.sureness`
+        return texts.UNSURE_NOTE.format(name=escape(decision.runner_up))
+    return texts.UNKNOWN_NOTE
 
 
 def _shell(which: str, kind: str, colour: str, inner: str, fraction: float) -> str:

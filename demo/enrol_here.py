@@ -99,10 +99,10 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
     private = {"api_visibility": "private", "show_progress": "hidden"}
     spans = gr.State([])
     with gr.Column(visible=False, elem_id="enrol-here") as panel:
-        summary = gr.HTML("")
         verdict = build_row(
             recognizer, [job, spans], lambda current, found: turns(current.answers, found), place="here"
         )
+        summary = gr.HTML("")
         name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="here-name")
         consent = gr.Checkbox(label=texts.CONSENT, elem_id="here-consent")
         again = gr.Checkbox(label=texts.AGAIN, elem_id="here-again")

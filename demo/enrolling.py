@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
+import base64
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, stream
 from core.enrolment import MIN_ENROL_SECONDS, Enrolment
-from core.errors import InvalidName, StoreError, VoiceInDoubt
+from core.errors import EnrolmentRefused, InvalidName, StoreError, VoiceInDoubt
 from core.names import clean_name
 from core.recognizer import Recognizer
 from demo import phrases, texts
+from demo.gauge import speech_in
 from demo.live import device_choices
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import gathered, takes
 from demo.person_view import gained
-from demo.take import BROWSER, COMPUTER, Take, of_files, speech_in
+from demo.take import BROWSER, COMPUTER, Take, of_files
 
 SOURCES = (texts.FROM_BROWSER, texts.FROM_FILE, texts.FROM_LINK, texts.COMPUTER_MICROPHONE)
 STORED_AS = dict(zip(SOURCES, ("browser microphone", "file", "link", "microphone"), strict=True))
 LOOK_SECONDS = 0.3  # s between looks at an enrolment
+SCRIPT = Path(__file__).with_name("meter.js")
+MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz a browser's microphone may have
+MAX_SLICE = 4 * 1024 * 1024  # characters of a slice of sound
+FOLLOWED = 4  # slices judged at the same time
 
 
 def check(paths: Sequence[str] | None) -> tuple[str, str]:
@@ -43,6 +52,20 @@ def taken(take: Take, path: str | None) -> tuple[str, str]:
         return gathered(*found), notice(texts.TAKES_ADD_UP) if path and found[0] < MIN_ENROL_SECONDS else ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return gathered(*take.speech(BROWSER)), trouble(error)
+
+
+def followed(take: Take, told: Any) -> str | None:
+    """The lights while the browser records. `told`: what `meter.js` sends, a second of sound; None where it is
+    nonsense, or the recording is over."""
+    try:
+        rate, begin = int(told["rate"]), bool(told["begin"])
+        samples = np.frombuffer(base64.b64decode(told["sound"][:MAX_SLICE], validate=True), "<i2")
+        if not MIN_RATE <= rate <= MAX_RATE or not len(samples):
+            return None
+    except (KeyError, TypeError, ValueError):
+        return None
+    found = take.follow(Audio(samples.astype(np.float32) / 32768, rate), begin=begin)
+    return None if found is None else gathered(*found)
 
 
 def record(take: Take, device: str) -> Iterator[tuple[str, str]]:
@@ -117,7 +140,11 @@ def _named(name: str, consent: bool) -> str:
 def _sound(take: Take, where: str, paths: Sequence[str] | None, link: str, told: list[float]) -> Iterator[Audio]:
     if where == texts.FROM_LINK:
         return take.fetched(link, told)
-    return of_files(paths) if where == texts.FROM_FILE else take.blocks(where)
+    if where == texts.FROM_FILE:
+        return of_files(paths)
+    if where == BROWSER and not take.settled():
+        raise EnrolmentRefused(texts.STILL_RECORDING)
+    return take.blocks(where)
 
 
 @dataclass(frozen=True, eq=False)
@@ -172,6 +199,7 @@ def build_form(recognizer: Recognizer) -> Form:
             begin = gr.Button(texts.RECORD, min_width=90, elem_id="enrol-record")
             finish = gr.Button(texts.STOP, min_width=90, elem_id="enrol-finish")
     lights = gr.HTML(gathered(0.0, []), elem_id="enrol-lights")
+    meter = gr.HTML("", js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="enrol-meter")
     with gr.Column(visible=False, elem_id="enrol-takes") as taking:
         listed = gr.HTML("")
         with gr.Row(elem_classes="pair"):
@@ -202,6 +230,11 @@ def build_form(recognizer: Recognizer) -> Form:
     def another(current: Take, path: str | None) -> tuple:
         return *taken(current, path), *shown(current, BROWSER), None
 
+    def metered(current: Take, event) -> Any:
+        return followed(current, event._data) or gr.skip()
+
+    metered.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
+
     def recording(current: Take, which: str) -> Iterator[tuple]:
         for html, sentence in record(current, which):
             yield html, sentence, *shown(current, COMPUTER)
@@ -228,6 +261,7 @@ def build_form(recognizer: Recognizer) -> Form:
     language.input(phrases.passage, language, passage, **private)
     where.change(chosen, [where, take, upload], [*boxes, aloud, device, lights, said, taking, listed], **private)
     recorded.input(another, [take, recorded], [*state, recorded], **private)
+    meter.select(metered, take, lights, trigger_mode="multiple", concurrency_limit=FOLLOWED, **private)
     gr.on([upload.upload, upload.delete, upload.clear], check, upload, [lights, said], **private)
     for doubtful in (name.input, recorded.input, upload.upload, where.change):  # a new voice must be judged anew
         doubtful(lambda: gr.update(value=False, visible=False), None, sure, **private)

@@ -17,6 +17,7 @@ from demo.answer_view import percent
 from demo.notice_view import notice, progress, trouble
 
 LOOK_SECONDS = 0.3  # s between looks at a measurement
+LEAST_SCALE = 0.02  # share that fills a bar at least
 MAX_ROWS = 50  # verdicts listed
 
 
@@ -74,9 +75,10 @@ def measure(recognizer: Recognizer) -> Iterator[tuple[str, Recommendation | None
 
 def measured(found: Recommendation, verdicts: int) -> str:
     """What was measured at each step, and what is recommended, as HTML. `verdicts`: how many users gave."""
+    most = max(LEAST_SCALE, *(max(one.missed, one.misnamed) for one in found.rates))
     rows = "".join(
         f"<tr{' class=is-best' if one.threshold == found.threshold else ''}><th>{chance(one.threshold)}</th>"
-        f"<td>{_bar(one.missed, 'missed')}</td><td>{_bar(one.misnamed, 'named')}</td></tr>"
+        f"<td>{_bar(one.missed, most, 'missed')}</td><td>{_bar(one.misnamed, most, 'named')}</td></tr>"
         for one in found.rates
     )
     head = "".join(f"<th>{column}</th>" for column in texts.RATE_COLUMNS)
@@ -91,9 +93,9 @@ def measured(found: Recommendation, verdicts: int) -> str:
     )
 
 
-def _bar(value: float, kind: str) -> str:
+def _bar(value: float, most: float, kind: str) -> str:
     said = chance(value) if value >= 0.1 or not value else f"{value * 100:.1f}\u00a0%"
-    bar = f'<i class="is-{kind}" style="width:{value:.1%}"></i>'
+    bar = f'<i class="is-{kind}" style="width:{value / most:.1%}"></i>'
     return f'<span class="rate"><span class="rate-track">{bar}</span>{said}</span>'
 
 

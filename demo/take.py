@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from core.audio import SEGMENT_SECONDS, Audio, concatenate, stream
-from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
+from core.audio import Audio, concatenate, resample, stream
+from core.enrolment import ENROL_SECONDS
 from core.errors import Cancelled, EnrolmentRefused
-from core.segments import Quality, condense_long, quality
+from core.segments import Quality
 from core.sources import youtube
 from core.sources.microphone import Microphone
 from demo import texts
+from demo.gauge import Gauge, speech_in
 
 BLOCK_SECONDS = 1.0  # s recorded between two looks
 MAX_RECORD_SECONDS = 120.0  # s after which a recording of this computer ends by itself
 MAX_PART_SECONDS = 300.0  # s kept of one recording
 MAX_PARTS = 20  # recordings of one enrolment
+ON_ITS_WAY_SECONDS = 15.0  # s after its last slice in which a recording should have arrived
+GOING_ON_SECONDS = 2.0  # s after which a slice that comes is a recording that goes on
 BROWSER, COMPUTER = texts.FROM_BROWSER, texts.COMPUTER_MICROPHONE  # where takes add up
 
 
@@ -38,6 +42,8 @@ class Take:
     def __init__(self):
         self._parts: dict[str, list[Part]] = {BROWSER: [], COMPUTER: []}
         self._stop = threading.Event()
+        self._gauge: Gauge | None = None  # of a recording that is going on in the browser
+        self._heard = 0.0  # when its last slice came
 
     def __deepcopy__(self, _memo) -> Take:
         return Take()
@@ -49,7 +55,7 @@ class Take:
     def leave(self) -> None:
         """The page is gone: nothing of the voice stays."""
         self.stop()
-        self._parts = {BROWSER: [], COMPUTER: []}
+        self._parts, self._gauge = {BROWSER: [], COMPUTER: []}, None
 
     def of(self, where: str) -> Sequence[Part]:
         """The takes of one microphone; none of other sources."""
@@ -65,18 +71,50 @@ class Take:
         """Seconds of good speech in all takes of a microphone, and the quality of each segment."""
         return speech_in(part.sound for part in self.of(where))
 
+    def gauge(self, where: str) -> Gauge:
+        """A gauge that has heard all takes of a microphone."""
+        made = Gauge()
+        for part in self.of(where):
+            made.hear(part.sound)
+            made.end_of_part()
+        return made
+
+    def follow(self, sound: Audio, *, begin: bool) -> tuple[float, list[Quality]] | None:
+        """Hear a second of a recording that is going on in the browser, and say what there is so far; it is not kept,
+        the whole recording comes at its end. None when it has come already."""
+        if begin:
+            self._gauge = self.gauge(BROWSER)
+        gauge, self._heard = self._gauge, time.monotonic()
+        if gauge is None:
+            return None
+        gauge.hear(resample(sound))
+        found = gauge.so_far()
+        return found if gauge is self._gauge else None
+
+    def settled(self) -> bool:
+        """Wait for a recording of the browser that is on its way; False where it still goes on."""
+        asked = time.monotonic()
+        while self._gauge is not None and time.monotonic() - self._heard < ON_ITS_WAY_SECONDS:
+            if self._heard > asked + GOING_ON_SECONDS:
+                return False
+            time.sleep(0.05)
+        return True
+
     def add(self, where: str, blocks: Iterable[Audio], path: str | None = None) -> None:
         """Keep another recording, five minutes of it at most. Raises `EnrolmentRefused` when there are too many."""
-        if len(self.of(where)) >= MAX_PARTS:
-            raise EnrolmentRefused(texts.TAKES_MANY.format(count=MAX_PARTS))
-        parts, total = [], 0.0
-        for block in blocks:
-            parts.append(block)
-            total += block.duration
-            if total >= MAX_PART_SECONDS:
-                break
-        sound = concatenate(parts)
-        self._parts[where].append(Part(sound, speech_in([sound])[0], path))
+        try:
+            if len(self.of(where)) >= MAX_PARTS:
+                raise EnrolmentRefused(texts.TAKES_MANY.format(count=MAX_PARTS))
+            parts, total = [], 0.0
+            for block in blocks:
+                parts.append(block)
+                total += block.duration
+                if total >= MAX_PART_SECONDS:
+                    break
+            sound = concatenate(parts)
+            self._parts[where].append(Part(sound, speech_in([sound])[0], path))
+        finally:
+            self._gauge = None  # not before: `settled` waits for it
 
     def drop(self, where: str, *, everything: bool = False) -> None:
         """Forget the latest take of a microphone, or all of them."""
@@ -86,17 +124,17 @@ class Take:
         """Record from this computer until all takes have 30 s of speech, `stop`, or two minutes; yields what there is
         so far, earlier takes counted."""
         self._stop = threading.Event()
-        before = [part.sound for part in self.of(COMPUTER)]
-        blocks: list[Audio] = []
-        yield speech_in(before) if before else (0.0, [])
+        gauge, blocks, heard = self.gauge(COMPUTER), [], 0.0
+        yield gauge.so_far()
         try:
             with Microphone(device) as microphone:
                 for block in microphone.blocks(BLOCK_SECONDS, cancelled=self._stop.is_set):
                     blocks.append(block)
-                    sound = concatenate(blocks)
-                    speech, found = speech_in([*before, sound])
+                    heard += block.duration
+                    gauge.hear(block)
+                    speech, found = gauge.so_far()
                     yield speech, found
-                    if speech >= ENROL_SECONDS or sound.duration >= MAX_RECORD_SECONDS:
+                    if speech >= ENROL_SECONDS or heard >= MAX_RECORD_SECONDS:
                         break
         except Cancelled:
             pass  # stopped: what was recorded is used
@@ -113,23 +151,6 @@ class Take:
 
         with youtube.fetch(youtube.parse_link(link), progress=follow, cancelled=self._stop.is_set) as download:
             yield from download.blocks()
-
-
-def speech_in(blocks: Iterable[Audio]) -> tuple[float, list[Quality]]:
-    """Seconds of speech in `blocks` as an enrolment counts them (two minutes at most, segments that are too bad left
-    out), and the quality of each whole segment of it; segments with too little speech are left out."""
-    parts, total = [], 0.0
-    for part in condense_long(blocks):
-        parts.append(part)
-        total += part.duration
-        if total >= MAX_ENROL_SECONDS:
-            break
-    speech = concatenate(parts)
-    whole = int(speech.duration / SEGMENT_SECONDS)
-    pieces = (speech.between(index * SEGMENT_SECONDS, (index + 1) * SEGMENT_SECONDS) for index in range(whole))
-    found = [judged for judged in map(quality, pieces) if judged.enough]
-    good = sum(not judged.poor for judged in found)
-    return speech.duration - SEGMENT_SECONDS * (whole - good), found
 
 
 def of_files(paths: Sequence[str] | None) -> Iterator[Audio]:

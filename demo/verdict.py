@@ -163,8 +163,10 @@ def build_row(
             sentence = gr.HTML("")
             who = gr.Dropdown([], label=texts.WHO_WAS_IT, elem_id=f"{place}-who")
             with gr.Row(elem_classes="pair"):
-                keep = gr.Button(texts.KEEP_VERDICT, variant="primary", size="sm", elem_id=f"{place}-verdict-keep")
-                leave = gr.Button(texts.NEVER_MIND, size="sm", elem_id=f"{place}-verdict-leave")
+                keep = gr.Button(
+                    texts.KEEP_VERDICT, variant="primary", size="sm", min_width=80, elem_id=f"{place}-verdict-keep"
+                )
+                leave = gr.Button(texts.NEVER_MIND, size="sm", min_width=80, elem_id=f"{place}-verdict-leave")
         said = gr.HTML("", elem_classes="verdict-said", elem_id=f"{place}-verdict-notice")
 
     def was_right(current: Verdicts, *values) -> tuple:

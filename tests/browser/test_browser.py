@@ -230,6 +230,7 @@ def test_a_voice_from_the_browser_microphone_is_learned_and_named(app, page):
     page.locator("#enrol-microphone button", has_text="Record").click()
     page.wait_for_timeout(26_000)
     page.locator("#enrol-microphone .stop-button").click()
+    page.locator("#enrol-takes li").wait_for()
     page.locator("#enrol-lights .light.is-good").nth(3).wait_for()
     page.locator("#enrol-go").click()
     page.locator("#enrol-notice .notice-good").get_by_text("is enrolled").wait_for()

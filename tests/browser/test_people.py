@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 from core import people_file
-from core.audio import to_flac
+from core.audio import SAMPLE_RATE, to_flac
 from core.channels import Surroundings, apply
 from core.corrections import corrections
 from core.embedder import Embedder
@@ -91,6 +91,46 @@ def test_people_go_into_a_file_and_come_back(known, app, page, tmp_path):  # noq
     page.locator("#import-open").click()
     page.locator("#import-notice .notice-error", has_text="or the file was changed").wait_for()
     assert [one.name for one in known.store.profiles()] == ["Amina", "Sven", "Kofi"]
+
+
+@pytest.mark.parametrize("fake_microphone", ["mei_enrol"], indirect=True)
+def test_takes_add_up_and_what_is_refused_says_why(known, app, page, voice, tmp_path):  # noqa: F811
+    page.goto(app[0])
+    open_tab(page, "Speakers")
+
+    # another language, written from right to left; talking freely
+    for choice, direction in (("العربية", "rtl"), ("Deutsch", "ltr")):
+        page.locator("#enrol-language input").click()
+        page.get_by_role("option", name=choice).click()
+        page.locator(f"#enrol-passage .passage[dir={direction}]").wait_for()
+        shoot(page, f"50-passage-{direction}")
+
+    # the lights follow the voice; takes add up, and a take that is removed does not count
+    page.locator("#enrol-name textarea, #enrol-name input").fill("Mei")
+    page.locator("#enrol-consent input").check()
+    for number in range(2):
+        page.locator("#enrol-microphone button", has_text="Record").click()
+        page.locator("#enrol-lights .light.is-good").nth(number + 1).wait_for()  # while it records
+        page.locator("#enrol-microphone .stop-button").click()
+        page.locator("#enrol-takes li").nth(number).wait_for()
+    shoot(page, "51-takes")
+    assert widest_overflow(page) <= 0
+    page.locator("#enrol-drop").click()
+    page.locator("#enrol-takes li").nth(1).wait_for(state="detached")
+
+    # too little is refused with what was found, and nothing is stored; so is a mixture of two voices
+    if sum(float(one.split(": ")[1].split()[0]) for one in page.locator("#enrol-takes li span").all_inner_texts()) < 19:
+        page.locator("#enrol-go").click()
+        page.locator("#enrol-notice .notice-error", has_text="20 s needed").wait_for()
+        shoot(page, "52-refused")
+    mixture = np.concatenate([voice("amina_test").samples, voice("sven_test").samples, voice("kofi_test").samples])
+    soundfile.write(tmp_path / "mixture.wav", mixture, SAMPLE_RATE)
+    page.locator("#enrol-source").get_by_label("File", exact=True).check()
+    page.locator("#enrol-file input[type=file]").set_input_files(tmp_path / "mixture.wav")
+    page.locator("#enrol-lights .light.is-good").nth(4).wait_for()
+    page.locator("#enrol-go").click()
+    page.locator("#enrol-notice .notice-error", has_text="does not sound like one voice").wait_for()
+    assert [one.name for one in known.store.profiles()] == ["Amina", "Kofi", "Sven"]
 
 
 @pytest.mark.parametrize("fake_microphone", ["kofi_test"], indirect=True)

@@ -17,8 +17,9 @@ from core.recognizer import Recognizer
 from demo import compare_texts, enrolling, job_view, link_or_file, person, speakers, texts
 from demo.app import build, launch
 from demo.examples import clip, missing_examples
+from demo.gauge import speech_in
 from demo.job import Job, Work
-from demo.take import Take, speech_in
+from demo.take import Take
 from tests.core.media_server import MediaServer
 
 ROOT = Path(__file__).resolve().parents[2]

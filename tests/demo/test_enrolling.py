@@ -1,5 +1,8 @@
 """The form to introduce somebody: takes that add up, each segment judged, phrases in several languages."""
 
+import base64
+import threading
+
 import numpy as np
 import pytest
 import soundfile
@@ -8,7 +11,8 @@ from core.audio import SAMPLE_RATE, Audio
 from core.enrolment import MIN_ENROL_SECONDS
 from core.errors import EnrolmentRefused
 from demo import enrolling, people_view, phrases, texts
-from demo.take import BROWSER, COMPUTER, MAX_PARTS, Take, speech_in
+from demo.gauge import Gauge, speech_in
+from demo.take import BROWSER, COMPUTER, GOING_ON_SECONDS, MAX_PARTS, Take
 
 
 def recording(folder, voice, name, start, end) -> str:
@@ -74,3 +78,41 @@ def test_phrases_in_several_languages():
         assert 60 <= sum(len(one.split()) for one in found.sentences) <= 130  # half a minute, read aloud
     assert [name for name, found in phrases.PASSAGES.items() if not found.rightward] == ["العربية"]
     assert phrases.FREE_TEXT in phrases.passage(phrases.FREE) and phrases.FREE_TEXT in phrases.passage(None)
+
+
+def test_lights_follow_a_recording_that_goes_on(voice, tmp_path):
+    take, sound = Take(), voice("mei_enrol").between(0, 24)
+    enrolling.taken(take, recording(tmp_path, voice, "mei_enrol", 24, 32))
+    lights = []
+    for second in range(24):
+        part = sound.between(second, second + 1).samples
+        told = {"rate": SAMPLE_RATE, "begin": second == 0, "sound": base64.b64encode((part * 32767).astype("<i2"))}
+        lights.append(enrolling.followed(take, told).count("is-good"))
+    assert lights == sorted(lights) and lights[0] == 1 and lights[-1] >= 5  # the earlier take counts
+    final, _ = enrolling.taken(take, recording(tmp_path, voice, "mei_enrol", 0, 24))
+    assert abs(final.count("is-good") - lights[-1]) <= 1
+    assert enrolling.followed(take, told) is None  # too late: the recording is there
+    for nonsense in (None, {}, {"rate": 16000}, {**told, "rate": 1, "begin": True}, {**told, "sound": "?"}):
+        assert enrolling.followed(take, nonsense) is None
+
+
+def test_a_recording_on_its_way_is_waited_for(voice, tmp_path):
+    take, silence = Take(), Audio(np.zeros(SAMPLE_RATE, np.float32))
+    assert take.settled()
+    take.follow(silence, begin=True)
+    path = recording(tmp_path, voice, "mei_enrol", 0, 5)
+    threading.Timer(0.5, enrolling.taken, (take, path)).start()
+    assert take.settled() and len(take.of(BROWSER)) == 1
+    take.follow(silence, begin=True)
+    later = threading.Timer(GOING_ON_SECONDS + 0.2, take.follow, (silence,), {"begin": False})
+    later.start()
+    assert not take.settled()  # it goes on
+    later.join()
+
+
+def test_a_gauge_second_by_second_is_the_gauge_at_once(voice):
+    whole = voice("kofi_enrol")
+    gauge = Gauge()
+    for second in range(int(whole.duration) + 1):
+        gauge.hear(whole.between(second, second + 1))
+    assert gauge.so_far() == speech_in([whole])

@@ -67,6 +67,14 @@ def test_probabilities_are_never_certain(probability, shown):
     assert answer_view.percent(probability) == shown
 
 
+def test_a_name_that_was_held_back_is_told():
+    held = Decision(UNKNOWN, 0.2, "<Jo>", 0.7)
+    plain = Decision(UNKNOWN, 0.7, "<Jo>", 0.2)
+    shown = [answer_view.answer(Answer(Segment(0, 5), GOOD, one, one, one), {}) for one in (held, plain)]
+    assert ["Probably &lt;Jo&gt;" in one for one in shown] == [True, False]
+    assert [texts.UNKNOWN_NOTE in one for one in shown] == [False, True]
+
+
 def test_six_lights_say_how_good_each_segment_is():
     noisy = Quality(speech=4.0, level=-20.0, clipped=0.0, snr=3.0)
     html = people_view.gathered(10.0, [GOOD, noisy])
