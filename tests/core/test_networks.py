@@ -138,6 +138,17 @@ def test_the_other_networks_of_images_can_take_the_cnns_place(networks, images, 
         assert np.asarray(body(images[:, :, :150])).shape == made.shape
 
 
+def test_the_documented_network_is_one(networks, images):
+    """The example of docs/architectures.md, as it stands there, put at the end of core/networks.py."""
+    page = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
+    example = page.split("```python\n")[1].split("IMAGE_NETWORKS = ")[0]
+    there = dict(vars(networks))
+    exec(example, there)
+    made = np.asarray(there["wide"]()(images[:, :, :150], training=True))
+    np.testing.assert_allclose(lengths(made), 1.0, atol=1e-5)
+    assert f"cnn {there['wide']().name} " in page and f"--architecture {there['wide']().name} " in page
+
+
 def test_operations_are_counted_as_by_hand(networks):
     from core.operations import operations
 
@@ -149,6 +160,11 @@ def test_operations_are_counted_as_by_hand(networks):
     ours = 500 * (5 * 80 * 256 + 2 * 3 * 256 * 256 + 256 * 256 + 256 * 512)
     attention, last = 500 * (512 * 96 + 96 * 512), 2 * 512 * 192
     assert operations(networks.tdnn(), shape) == 2 * (ours + attention + last)
+    page = (ROOT / "docs" / "architectures.md").read_text(encoding="utf-8")
+    for name, build in networks.IMAGE_NETWORKS.items():
+        body = build()
+        row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
+        assert row.endswith(f"| {body.count_params():,} | {operations(body, shape) / 1e6:,.1f} |")
     few = operations(networks.cnn(**SMALL), shape)
     assert few < operations(networks.cnn(**SMALL), (BANDS, 1000)) <= 2 * few
 
