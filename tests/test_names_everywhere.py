@@ -10,6 +10,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from core.corrections import Correction
+from core.enrolled import PersonRecord
 from core.errors import InvalidName
 from core.heads import SILENT, UNKNOWN, Decision
 from core.names import FORMULA, clean_name
@@ -17,7 +19,18 @@ from core.person_check import PersonCheck
 from core.segments import Quality, Segment
 from core.speakers import Profile, Session
 from core.timeline import Answer, Timeline
-from demo import answer_view, job_view, live_view, notice_view, people_view, person_view, texts, timeline_view
+from demo import (
+    answer_view,
+    job_view,
+    live_view,
+    notice_view,
+    parcel,
+    people_view,
+    person_view,
+    sure_part,
+    texts,
+    timeline_view,
+)
 from demo.job import Job
 from demo.link_or_file import exports
 from demo.live_ear import Moment
@@ -89,6 +102,10 @@ def screens(name: str, *, title: str = "talk.wav") -> list[str]:
         timeline_view.table(answers, known),
         people_view.people([profile], known, {name}),
         person_view.page(profile, [session], known, model_id="m", check=PersonCheck(6, 5, 3.0, (name, 5.0))),
+        parcel.view(
+            [parcel.Entry(PersonRecord(name, profile.created_at, profile.consent_at, ()), True, name, True, True)]
+        ),
+        sure_part.verdicts([Correction(profile.created_at, "m", name, 0.9, named, name) for named in (True, False)]),
         notice_view.notice(texts.DELETE_SURE.format(name=name), "error"),
         notice_view.progress(texts.ENROLLING.format(name=name), 0.5),
         notice_view.progress(texts.FETCHING.format(title=title), None),

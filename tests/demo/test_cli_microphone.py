@@ -16,6 +16,7 @@ from core.audio import SAMPLE_RATE
 from core.recognizer import Recognizer
 from demo.cli_live import judged
 from demo.cli_live_view import picture
+from demo.take import COMPUTER, Take
 from tests.core.test_source_microphone import serving
 from tests.demo.command_line import (
     PATIENCE,
@@ -148,3 +149,16 @@ def test_devices(sound_server):
 
 def _read(master: int) -> bytes:
     return os.read(master, 65536) if select.select([master], [], [], 0.5)[0] else b""
+
+
+def test_the_form_of_the_app_records_from_this_computer_and_takes_add_up(playing):
+    playing("mei_enrol")
+    take, told = Take(), []
+    for _ in range(2):
+        for one in take.record("pulse"):
+            told.append(one)
+            if len(one[1]) > len(take.of(COMPUTER)):
+                take.stop()
+    lights = [len(found) for _, found in told]
+    assert len(take.of(COMPUTER)) == 2 and lights == sorted(lights) and lights[-1] >= 2
+    assert take.speech(COMPUTER)[0] == pytest.approx(told[-1][0], abs=3.0)
