@@ -8,13 +8,14 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
+from core.cut_off import CutOff, Ending, is_whole, stated_by_container, stated_by_file
 from core.errors import AudioTooLong, DecodeError
 
 if TYPE_CHECKING:
@@ -120,11 +121,16 @@ def to_flac(audio: Audio) -> bytes:
 
 
 def stream(
-    source: Source, *, block_seconds: float = BLOCK_SECONDS, max_seconds: float = MAX_SECONDS
+    source: Source,
+    *,
+    block_seconds: float = BLOCK_SECONDS,
+    max_seconds: float = MAX_SECONDS,
+    cut_off: Callable[[CutOff], None] = lambda what: None,
 ) -> Iterator[Audio]:
     """Decode piece by piece: 16 kHz mono `Audio` of `block_seconds` each (the last one shorter).
 
-    Memory stays bounded whatever the length. Raises `DecodeError` when there is no sound in it, or when it breaks off
+    Memory stays bounded whatever the length. What is left of a damaged file is used as far as it goes, and `cut_off` is
+    called at its end. Raises `DecodeError` when there is no sound in it, or when it breaks off
     before any came, or when it takes more work than any real recording (a decompression bomb); `AudioTooLong` beyond
     `max_seconds`, at once where the file itself says how long it is.
     """
@@ -133,7 +139,8 @@ def stream(
         block = round(block_seconds * SAMPLE_RATE)
         waiting: list[np.ndarray] = []
         held = total = 0
-        for samples in _within_limits(_decoded(handle, name, max_seconds), name):
+        ending = Ending()
+        for samples in _within_limits(_decoded(handle, name, max_seconds, ending), name):
             waiting.append(samples)
             held += len(samples)
             total += len(samples)
@@ -147,6 +154,8 @@ def stream(
             raise DecodeError(f"{name} holds no sound: zero samples were decoded")
         if held:
             yield Audio(np.concatenate(waiting))
+        if (found := ending.cut_off(total / SAMPLE_RATE)) is not None:
+            cut_off(found)
     finally:
         if handle is not source:
             handle.close()
@@ -200,30 +209,32 @@ def _within_limits(pieces: Iterator[np.ndarray], name: str) -> Iterator[np.ndarr
         yield piece
 
 
-def _decoded(handle: BinaryIO, name: str, max_seconds: float) -> Iterator[np.ndarray]:
-    """16 kHz mono float32 pieces: libsndfile first, FFmpeg (PyAV) for what it does not read."""
+def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) -> Iterator[np.ndarray]:
+    """16 kHz mono float32 pieces: libsndfile first, FFmpeg (PyAV) for what it does not read. `ending` is filled."""
     import soundfile
 
     try:
         file = soundfile.SoundFile(handle)
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         handle.seek(0)
-        yield from _decoded_by_ffmpeg(handle, name)
+        yield from _decoded_by_ffmpeg(handle, name, ending)
         return
     yielded = False
     try:
         with file:
             if file.samplerate > 0 and max_seconds * file.samplerate < file.frames < 2**62:  # more: it does not say
                 raise AudioTooLong(_too_long(name, max_seconds))
+            ending.stated, ending.broken = stated_by_file(file), not is_whole(file, handle)
             for piece in _resampled(_blocks(file), file.samplerate):
                 yielded = yielded or len(piece) > 0
                 yield piece
     except (soundfile.LibsndfileError, RuntimeError) as error:
         if yielded:
-            return  # cut off later: what was there is used, as every player does
+            ending.broken = True  # what was there is used, as every player does
+            return
         handle.seek(0)
         try:
-            yield from _decoded_by_ffmpeg(handle, name)
+            yield from _decoded_by_ffmpeg(handle, name, ending)
         except DecodeError:
             raise DecodeError(f"{name} is not readable as audio: {error}") from error
 
@@ -255,7 +266,7 @@ def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
 
 
-def _decoded_by_ffmpeg(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
+def _decoded_by_ffmpeg(handle: BinaryIO, name: str, ending: Ending) -> Iterator[np.ndarray]:
     import av
 
     try:
@@ -269,6 +280,7 @@ def _decoded_by_ffmpeg(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
             raise DecodeError(f"{name} has no sound track")
         resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         yielded = False
+        ending.stated = ending.stated or stated_by_container(container.format.name, container.streams.audio[0])
         try:
             for frame in container.decode(container.streams.audio[0]):
                 frame.pts = None  # broken time stamps must not insert silence
@@ -280,6 +292,7 @@ def _decoded_by_ffmpeg(handle: BinaryIO, name: str) -> Iterator[np.ndarray]:
         except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: a stream that began later
             if not yielded:
                 raise DecodeError(f"{name} breaks off before any sound ({_reason(error)})") from error
+            ending.broken = True
 
 
 def _reason(error: Exception) -> str:

@@ -65,14 +65,15 @@ def build_api(recognizer: Recognizer, *, jobs: int) -> None:
 
 
 def identified(recognizer: Recognizer, sent: Any, start: Any = 0.0, end: Any = None) -> dict[str, Any]:
-    """The timeline of what was sent, as `Timeline.to_json` has it. Raises `SpeakerError`."""
+    """The timeline of what was sent, as `Timeline.to_json` has it, and what was odd about it. Raises `SpeakerError`."""
     start, end = _seconds("start", start) or 0.0, _seconds("end", end)
+    notes: list[str] = []
     with _taken(sent) as path:
         answers = [
             replace(one, segment=Segment(one.segment.start + start, one.segment.end + start))
-            for one in recognizer.identify(file.blocks(path, start, end))
+            for one in recognizer.identify(file.blocks(path, start, end, note=notes.append))
         ]
-    return json.loads(Timeline(path.name, recognizer.model_id, tuple(answers)).to_json())
+    return json.loads(Timeline(path.name, recognizer.model_id, tuple(answers)).to_json()) | {"notes": notes}
 
 
 def enrolled(
@@ -94,8 +95,9 @@ def enrolled(
     with _taken(sent) as path:
         if not agreed(consent):
             raise ConsentMissing(texts.API_NO_CONSENT.format(sentence=texts.CONSENT))
-        wishes = {"again": again, "sure": sure, "keep_audio": keep_audio}
-        done = recognizer.enrol(name, file.blocks(path), consent=True, source=SOURCE, **wishes)
+        notes: list[str] = []
+        wishes = {"again": again, "sure": sure, "keep_audio": keep_audio, "notes": notes}
+        done = recognizer.enrol(name, file.blocks(path, note=notes.append), consent=True, source=SOURCE, **wishes)
     return {
         "name": done.profile.name,
         "speech": done.speech,

@@ -34,10 +34,10 @@ def enrol(options: Namespace) -> None:
     _note(recognizer.store.notice)
     _check_name(recognizer.store, name, again=options.again)
     _check_consent(options.yes_consent, name)
-    progress = Progress()
+    progress, notes = Progress(), []
     kinds = ", ".join(dict.fromkeys(map(kind, options.sources)))
     try:
-        with closing(_enrolment_sound(options, progress)) as sound:
+        with closing(_enrolment_sound(options, progress, notes)) as sound:
             done = recognizer.enrol(
                 name,
                 sound,
@@ -46,6 +46,7 @@ def enrol(options: Namespace) -> None:
                 again=options.again,
                 sure=options.sure,
                 keep_audio=options.keep_audio,
+                notes=notes,
             )
     except VoiceInDoubt as error:
         raise VoiceInDoubt(f"{error}; insist with --sure") from error
@@ -60,13 +61,13 @@ def enrol(options: Namespace) -> None:
 def identify(options: Namespace) -> None:
     """identify SOURCE: lines as they are made and talk time, or the whole timeline as JSON, CSV or RTTM."""
     recognizer = Recognizer(options.home)
-    progress, answers = Progress(), []
+    progress, answers, notes = Progress(), [], []
     line = AnswerLines(recognizer.heads().names)
     listening = options.source == MIC
     with ExitStack() as stack:
         stack.callback(progress.clear)
         where = {"start": options.start, "end": options.end, "device": options.device}
-        sound = stack.enter_context(opened(options.source, tell=progress, **where))
+        sound = stack.enter_context(opened(options.source, tell=progress, note=notes.append, **where))
         stopped = stack.enter_context(stop_by_interrupt())
         progress.clear()
         blocks = until(stopped, sound.blocks) if listening else sound.blocks
@@ -84,6 +85,8 @@ def identify(options: Namespace) -> None:
                 print(line(answers[-1]), flush=True)
     if listening and not answers:
         raise KeyboardInterrupt  # stopped before anything was heard
+    for note in notes:
+        _note(note)
     timeline = Timeline(sound.name, recognizer.model_id, tuple(answers))
     print(timeline.export(options.form).rstrip("\n") if options.form else "\n".join(talk_time(timeline)))
 
@@ -138,8 +141,9 @@ def devices(options: Namespace) -> None:
     print("\n".join(inputs(found)))
 
 
-def _enrolment_sound(options: Namespace, progress: Progress) -> Iterator[Audio]:
-    """The blocks of each source in turn; each gives at most its share of what an enrolment can use."""
+def _enrolment_sound(options: Namespace, progress: Progress, notes: list[str]) -> Iterator[Audio]:
+    """The blocks of each source in turn; each gives at most its share of what an enrolment can use. `notes`: gets what
+    was odd."""
     for number, source in enumerate(options.sources, 1):
         most, end, hint = MAX_ENROL_SECONDS / len(options.sources), options.end, ""
         if source == MIC:
@@ -149,8 +153,8 @@ def _enrolment_sound(options: Namespace, progress: Progress) -> Iterator[Audio]:
         def tell(done: float, place: str = place, hint: str = hint) -> None:
             progress(f"{place}{done:.0f} s of speech{hint}")
 
-        source = opened(source, start=options.start, end=end, device=options.device, tell=progress)
-        with source as sound, stop_by_interrupt() as stopped:
+        where = {"start": options.start, "end": end, "device": options.device}
+        with opened(source, tell=progress, note=notes.append, **where) as sound, stop_by_interrupt() as stopped:
             yield from speech_counted(until(stopped, sound.blocks), most, tell)
             if stopped():
                 raise KeyboardInterrupt

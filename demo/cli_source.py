@@ -56,11 +56,12 @@ def opened(
     end: float | None = None,
     device: str | None = None,
     tell: Callable[[str], None] = lambda text: None,
+    note: file.Note = file.silently,
 ) -> Iterator[Sound]:
     """`source` from `start` to `end` seconds; a download is gone and a microphone closed when the `with` ends.
 
-    `device`: which microphone. `tell`: gets progress of a download. Raises `SourceError`; reading the blocks raises
-    what `core.audio.stream` and `Microphone` raise.
+    `device`: which microphone. `tell`: gets progress of a download. `note`: hears of a source that breaks off. Raises
+    `SourceError`; reading the blocks raises what `core.audio.stream` and `Microphone` raise.
     """
     file.check_range(start, end)
     if source == MIC:
@@ -76,9 +77,9 @@ def opened(
 
         tell("asking for the link ...")
         with fetch(source, start=start, end=end, progress=lambda done: tell(f"downloading {done:.0%}")) as download:
-            yield Sound(source, download.start or 0.0, download.blocks())
+            yield Sound(source, download.start or 0.0, download.blocks(note=note))
     else:
-        yield Sound(Path(source).name, start or 0.0, file.blocks(source, start, end))
+        yield Sound(Path(source).name, start or 0.0, file.blocks(source, start, end, note=note))
 
 
 def kind(source: str) -> str:

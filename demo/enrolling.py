@@ -16,8 +16,10 @@ from core.enrolment import MIN_ENROL_SECONDS, Enrolment
 from core.errors import EnrolmentRefused, InvalidName, StoreError, VoiceInDoubt
 from core.names import clean_name
 from core.recognizer import Recognizer
+from core.sources.file import Note
 from demo import phrases, texts
 from demo.gauge import speech_in
+from demo.link_or_file import seconds_of
 from demo.live import device_choices
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import gathered, takes
@@ -90,19 +92,23 @@ def enrol(
     link: str,
     sure: bool = False,
     keep_audio: bool = False,
+    start: str = "",
+    end: str = "",
 ) -> Iterator[tuple[str, str | None, bool]]:
-    """Enrol; yields notice, lights (None: as they are) and whether it is done and the form can be emptied.
+    """Enrol, from a link what lies between `start` and `end`; yields notice, lights (None: as they are) and whether it
+    is done and the form can be emptied.
 
     Raises `VoiceInDoubt` when the user must say that it is the right voice (`sure`)."""
     try:
         name = _named(name, consent)
-        told, outcome = [0.0], []
+        told, outcome, notes = [0.0], [], []
+        span = {"start": seconds_of(start), "end": seconds_of(end)} if where == texts.FROM_LINK else {}
 
         def work() -> None:
             try:
-                sound = _sound(take, where, paths, link, told)
+                sound = _sound(take, where, paths, link, told, notes.append, **span)
                 stored = STORED_AS[where]
-                wishes = {"again": again, "sure": sure, "keep_audio": keep_audio}
+                wishes = {"again": again, "sure": sure, "keep_audio": keep_audio, "notes": notes}
                 outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, **wishes))
             except Exception as error:  # noqa: BLE001 - raised again below
                 outcome.append(error)
@@ -137,11 +143,13 @@ def _named(name: str, consent: bool) -> str:
     return clean_name(name)
 
 
-def _sound(take: Take, where: str, paths: Sequence[str] | None, link: str, told: list[float]) -> Iterator[Audio]:
+def _sound(
+    take: Take, where: str, paths: Sequence[str] | None, link: str, told: list[float], note: Note, **span: float | None
+) -> Iterator[Audio]:
     if where == texts.FROM_LINK:
-        return take.fetched(link, told)
+        return take.fetched(link, told, note=note, **span)
     if where == texts.FROM_FILE:
-        return of_files(paths)
+        return of_files(paths, note)
     if where == BROWSER and not take.settled():
         raise EnrolmentRefused(texts.STILL_RECORDING)
     return take.blocks(where)
@@ -193,6 +201,12 @@ def build_form(recognizer: Recognizer) -> Form:
         )
     with gr.Column(visible=False) as link_box:
         link = gr.Textbox(label=texts.FROM_LINK, placeholder=texts.LINK_HOLDER, max_lines=1, elem_id="enrol-link")
+        with gr.Row(elem_classes="pair"):
+            start = gr.Textbox(
+                label=texts.FROM, placeholder=texts.TIME_HOLDER, max_lines=1, min_width=90, elem_id="enrol-from"
+            )
+            end = gr.Textbox(label=texts.TO, placeholder=texts.TO_HOLDER, max_lines=1, min_width=90, elem_id="enrol-to")
+        gr.HTML(f'<p class="quiet">{texts.ENROL_RANGE}</p>')
     with gr.Column(visible=False) as computer_box:
         device = gr.Dropdown([(texts.SYSTEM_DEFAULT, "")], value="", label=texts.DEVICE)
         with gr.Row(elem_classes="pair"):
@@ -271,7 +285,7 @@ def build_form(recognizer: Recognizer) -> Form:
     gr.on([finish.click, stop.click], lambda current: current.stop(), take, None, **private)
     event = go.click(
         enrolled,
-        [take, name, consent, again, where, upload, link, sure, keep_audio],
+        [take, name, consent, again, where, upload, link, sure, keep_audio, start, end],
         [said, lights, name, consent, again, upload, link, keep_audio, sure, taking, listed, latest],
         concurrency_id="enrol",
         concurrency_limit=1,

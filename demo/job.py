@@ -49,6 +49,7 @@ class Job:
         self.is_link = False
         self.start = 0.0  # s in the recording at which the judging began
         self.written: list[str] = []  # exports
+        self.notes: list[str] = []  # what was odd about the recording
         self.error: Exception | None = None
         self.cancelled = False
 
@@ -110,7 +111,9 @@ class Job:
         file.check_range(work.start, work.end)
         self.title = path.name
         self.player = str(path)
-        self._judge(recognizer, file.blocks(path, work.start, work.end), file.duration(path), work)
+        self._judge(
+            recognizer, file.blocks(path, work.start, work.end, note=self.notes.append), file.duration(path), work
+        )
 
     def _link(self, recognizer: Recognizer, work: Work, folder: Path) -> None:
         link = youtube.parse_link(work.link)
@@ -125,7 +128,7 @@ class Job:
             shutil.copyfile(download.path, kept)  # the download itself is gone after this block; the player needs it
             self.player = str(kept)
             ranged = replace(work, start=download.start)
-            self._judge(recognizer, download.blocks(), file.duration(download.path), ranged)
+            self._judge(recognizer, download.blocks(note=self.notes.append), file.duration(download.path), ranged)
 
     def _fetched(self, fraction: float) -> None:
         self.fraction = fraction

@@ -39,6 +39,7 @@ def outcome(job: Job, anybody: bool) -> str:
     if job.cancelled:
         return notice(texts.CANCELLED)
     done = notice(texts.DONE.format(count=texts.counted(len(job.answers), "segment"), title=job.title), "good")
+    done += "".join(map(notice, job.notes))
     return done if anybody else done + notice(texts.DONE_NOBODY)
 
 

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
-from core.audio import Audio, concatenate, resample, stream
+from core.audio import Audio, concatenate, resample
 from core.enrolment import ENROL_SECONDS
 from core.errors import Cancelled, EnrolmentRefused
 from core.segments import Quality
-from core.sources import youtube
+from core.sources import file, youtube
 from core.sources.microphone import Microphone
 from demo import texts
 from demo.gauge import Gauge, speech_in
@@ -142,19 +142,30 @@ class Take:
             if blocks:
                 self.add(COMPUTER, blocks)
 
-    def fetched(self, link: str, told: list[float]) -> Iterator[Audio]:
-        """The sound behind a link; the download is deleted at the end. `told[0]` follows the fraction fetched."""
+    def fetched(
+        self,
+        link: str,
+        told: list[float],
+        *,
+        start: float | None = None,
+        end: float | None = None,
+        note: file.Note = file.silently,
+    ) -> Iterator[Audio]:
+        """The sound behind a link from `start` to `end` seconds; the download is deleted at the end. `told[0]` follows
+        the fraction fetched, `note` hears of a download that breaks off."""
         self._stop = threading.Event()
 
         def follow(fraction: float) -> None:
             told[0] = fraction
 
-        with youtube.fetch(youtube.parse_link(link), progress=follow, cancelled=self._stop.is_set) as download:
-            yield from download.blocks()
+        asked = {"start": start, "end": end, "progress": follow, "cancelled": self._stop.is_set}
+        with youtube.fetch(youtube.parse_link(link), **asked) as download:
+            yield from download.blocks(note=note)
 
 
-def of_files(paths: Sequence[str] | None) -> Iterator[Audio]:
-    """The sound of files, one after the other; `EnrolmentRefused` where there is none."""
+def of_files(paths: Sequence[str] | None, note: file.Note = file.silently) -> Iterator[Audio]:
+    """The sound of files, one after the other; `EnrolmentRefused` where there is none. `note` hears of those that break
+    off."""
     if not paths:
         raise EnrolmentRefused(texts.NO_SOUND)
-    return chain.from_iterable(map(stream, paths))
+    return chain.from_iterable(file.blocks(path, note=note) for path in paths)

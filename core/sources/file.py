@@ -3,26 +3,38 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio, Source, stream
+from core.cut_off import CutOff
 from core.errors import SourceError
 from core.segments import clock
 
+Note = Callable[[str], None]  # hears what is odd about a source, in one sentence
+
+
+def silently(note: str) -> None:
+    """The `Note` of those who do not want to know."""
+
 
 def blocks(
-    source: Source, start: float | None = None, end: float | None = None, *, block_seconds: float = BLOCK_SECONDS
+    source: Source,
+    start: float | None = None,
+    end: float | None = None,
+    *,
+    block_seconds: float = BLOCK_SECONDS,
+    note: Note = silently,
 ) -> Iterator[Audio]:
     """16 kHz mono pieces of at most `block_seconds`, from `start` to `end` seconds (None: to the very end).
 
-    Decoding stops at `end`; memory stays bounded. Raises `SourceError` for a range that is empty or lies behind the end
-    of the sound, and what `core.audio.stream` raises.
+    Decoding stops at `end`; memory stays bounded. `note` hears of a file that breaks off before `end`. Raises
+    `SourceError` for a range that is empty or lies behind the end of the sound, and what `core.audio.stream` raises.
     """
     check_range(start, end)
     first = round((start or 0.0) * SAMPLE_RATE)
     last = None if end is None else round(end * SAMPLE_RATE)
     position, given = 0, False
-    for block in stream(source, block_seconds=block_seconds):
+    for block in stream(source, block_seconds=block_seconds, cut_off=lambda what: note(cut_off_note(what))):
         wanted = block.samples[max(0, first - position) : None if last is None else max(0, last - position)]
         position += len(block)
         if len(wanted):
@@ -32,6 +44,14 @@ def blocks(
             return
     if not given:
         check_range(start, end, position / SAMPLE_RATE)
+
+
+def cut_off_note(what: CutOff) -> str:
+    """What is told of a recording that breaks off."""
+    of = "" if what.stated is None else f" of {clock(what.stated)}"
+    return (
+        f"the recording breaks off at {clock(what.found)}{of}: what came before that was used; get it anew for the rest"
+    )
 
 
 def check_range(start: float | None, end: float | None, duration: float | None = None) -> None:

@@ -7,6 +7,9 @@ from collections.abc import Sequence
 
 _UPDATE = 'update it with `pip install --upgrade "yt-dlp[default,deno]"`'
 
+BROKE_OFF = "the connection broke off before everything was there: try again"
+UNREACHABLE = "the server cannot be reached: check the network connection and try again"
+
 # (pattern in the message, sentence); the first that fits counts, so the special stand before the general
 TROUBLES: tuple[tuple[str, str], ...] = (
     (r"leads to another host", "the link leads to another host, which is not allowed: give the sound's direct link"),
@@ -66,12 +69,12 @@ TROUBLES: tuple[tuple[str, str], ...] = (
     (
         r"name resolution|getaddrinfo|Name or service not known|nodename nor servname|Network is unreachable"
         r"|No route to host|Connection refused|Failed to resolve|proxy",
-        "the server cannot be reached: check the network connection and try again",
+        UNREACHABLE,
     ),
     (
         r"timed out|timeout|bytes read|more expected|bytes, expected|IncompleteRead|Connection (was )?(reset|aborted)"
         r"|RemoteDisconnected|without response|Did not get any data|file is empty",
-        "the connection broke off before everything was there: try again",
+        BROKE_OFF,
     ),
     (
         r"Failed to extract|Unable to extract|report this issue|Failed to parse|Cannot identify player",

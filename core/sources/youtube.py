@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.audio import Audio
-from core.errors import Cancelled, LinkError
+from core.audio import SEGMENT_SECONDS, Audio
+from core.errors import AudioError, Cancelled, LinkError
 from core.segments import clock
 from core.sources import file
 from core.sources.link import Link, host_of, parse_link
-from core.sources.link_trouble import explain
+from core.sources.link_trouble import BROKE_OFF, UNREACHABLE, explain
 
 __all__ = ["Download", "Link", "Video", "check_video", "explain", "fetch", "parse_link", "probe"]
 
@@ -44,19 +44,30 @@ class Video:
 
 @dataclass(frozen=True)
 class Download:
-    """A downloaded file while it exists; usable as a path. `start`, `end`: the range asked for, s or None."""
+    """A downloaded file while it exists; usable as a path. `start`, `end`: the range asked for, s or None. `partial`:
+    the download broke off, this is its beginning."""
 
     path: Path
     video: Video
     start: float | None = None
     end: float | None = None
+    partial: bool = False
 
     def __fspath__(self) -> str:
         return str(self.path)
 
-    def blocks(self) -> Iterator[Audio]:
-        """16 kHz mono pieces of the range asked for (see `core.sources.file.blocks`)."""
-        return file.blocks(self.path, self.start, self.end)
+    def blocks(self, *, note: file.Note = file.silently) -> Iterator[Audio]:
+        """16 kHz mono pieces of the range asked for (see `core.sources.file.blocks`). `note` hears of a recording or a
+        download that breaks off before its end."""
+        if not self.partial:
+            yield from file.blocks(self.path, self.start, self.end, note=note)
+            return
+        heard = self.start or 0.0
+        for block in file.blocks(self.path, self.start, self.end):
+            heard += block.duration
+            yield block
+        if self.end is None or heard < self.end:
+            note(f"the download broke off at {clock(heard)}: what came before that was used; try again for the rest")
 
 
 def probe(link: str | Link) -> Video:
@@ -89,6 +100,7 @@ def fetch(
 
     `start` (default: where the link points, t=), `end`: s; the whole track is downloaded and cut when decoding.
     `max_seconds`: refuse a longer video. `folder`: where the private temporary folder is made (default: the system's).
+    A download that breaks off is used where 5 s of sound have come, see `Download.blocks`.
     Raises `LinkError`, `Cancelled` when `cancelled()` turns true, `SourceError` for a range outside the video.
 
         with fetch("https://youtu.be/...") as download:
@@ -102,8 +114,11 @@ def fetch(
         if cancelled is not None and cancelled():
             raise Cancelled("the download was stopped; nothing was kept")
 
+    seen: list[dict] = []  # what is known of the video, also when its download breaks off
+
     def check(info: dict, *, incomplete: bool = False) -> None:
         stop_if_cancelled()
+        seen[:] = [info]
         if _is_live(info):
             raise LinkError(LIVE)
         seconds = info.get("duration")
@@ -127,8 +142,15 @@ def fetch(
             "match_filter": check,
             "progress_hooks": [follow],
         }
-        video = _video(_run(link, settings, download=True))
-        files = [path for path in Path(private).iterdir() if path.is_file() and path.suffix != ".part"]
+        partial = False
+        try:
+            video = _video(_run(link, settings, download=True))
+        except LinkError as error:
+            partial = str(error) in (BROKE_OFF, UNREACHABLE) and bool(seen) and _some_sound(Path(private))
+            if not partial:
+                raise
+            video = _video(seen[0])
+        files = [path for path in Path(private).iterdir() if path.is_file() and (partial or path.suffix != ".part")]
         if not files:
             raise LinkError(_too_large())  # the one reason for which yt-dlp downloads nothing and does not say so
         path = max(files, key=lambda found: found.stat().st_size)
@@ -136,7 +158,22 @@ def fetch(
             _check_length(seconds, max_seconds)
         if progress is not None:
             progress(1.0)
-        yield Download(path, video, start, end)
+        yield Download(path, video, start, end, partial)
+
+
+def _some_sound(folder: Path) -> bool:
+    """Did a download that broke off leave enough to judge?"""
+    return any(_seconds_of(path) >= SEGMENT_SECONDS for path in folder.iterdir() if path.is_file())
+
+
+def _seconds_of(path: Path) -> float:
+    heard = 0.0
+    with suppress(AudioError), closing(file.blocks(path, block_seconds=SEGMENT_SECONDS)) as blocks:
+        for block in blocks:
+            heard += block.duration
+            if heard >= SEGMENT_SECONDS:
+                break
+    return heard
 
 
 def _run(link: Link, settings: dict, *, download: bool) -> dict:

@@ -140,6 +140,11 @@ def test_bad_sound_is_refused_with_a_reason(client, people, samples, voice, tmp_
     refused(client, handle_file(broken), api_name="/identify", kind="DecodeError", said="broken.mp3 is not")
     (tmp_path / "nothing.wav").write_bytes(b"")
     refused(client, handle_file(tmp_path / "nothing.wav"), api_name="/identify", kind="DecodeError", said="0 bytes")
+    whole = (samples / "kofi_test.opus").read_bytes()
+    (tmp_path / "half.opus").write_bytes(whole[: len(whole) * 6 // 10])
+    half = client.predict(handle_file(tmp_path / "half.opus"), api_name="/identify")
+    valid("identify", half)
+    assert len(half["notes"]) == 1 and "breaks off" in half["notes"][0] and half["turns"][0]["name"] == "Kofi"
     quiet = client.predict(sound(tmp_path, np.zeros(8 * SAMPLE_RATE, np.float32)), api_name="/identify")
     assert {one["both"]["name"] for one in quiet["segments"]} == {"not enough speech"}
 

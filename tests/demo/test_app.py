@@ -105,6 +105,36 @@ def test_a_link_is_fetched_judged_and_can_be_played(recognizer, tmp_path, monkey
         server.close()
 
 
+def test_a_recording_that_breaks_off_is_judged_and_it_is_said(recognizer, tmp_path, samples):
+    whole = (samples / "kofi_test.opus").read_bytes()
+    (tmp_path / "half.opus").write_bytes(whole[: len(whole) * 6 // 10])
+    *_, (status, *_) = link_or_file.listen(recognizer, Job(), Work(path=str(tmp_path / "half.opus")))
+    assert "notice-good" in status and "The recording breaks off at 00:" in status
+
+
+def test_of_a_link_the_part_that_is_asked_for_is_learned(empty, voice, tmp_path, monkeypatch):
+    """First Kofi, then Mei: from 0:20 on it is Mei alone; all of it is two voices."""
+    server = MediaServer()
+    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
+    talk = np.concatenate([voice("kofi_enrol").samples[: 20 * SAMPLE_RATE], voice("mei_enrol").samples])
+    soundfile.write(tmp_path / "talk.wav", talk, SAMPLE_RATE)
+    server.files["/talk.wav"] = (tmp_path / "talk.wav").read_bytes()
+    form = (empty, Take(), "Mei", True, False, texts.FROM_LINK, None, server.url("talk.wav"), False, False)
+    try:
+        for span, said in (
+            (("0:20", "0:10"), "an end after the start"),
+            (("soon", ""), "no time"),
+            (("", ""), "voice"),
+        ):
+            html, _, done = list(enrolling.enrol(*form, *span))[-1]
+            assert not done and html.count("notice-error") == 1 and said in html
+        html, _, done = list(enrolling.enrol(*form, "0:20", ""))[-1]
+    finally:
+        server.close()
+    assert done and "Mei is enrolled" in html
+    assert {one.both.name for one in empty.identify(voice("mei_test"))} == {"Mei"}
+
+
 def test_with_nobody_enrolled_the_result_says_what_to_do(empty, samples):
     *_, (status, *_) = link_or_file.listen(empty, Job(), Work(path=str(clip("amina_test"))))
     assert texts.DONE_NOBODY[:20] in status
@@ -183,14 +213,15 @@ def test_a_notice_of_the_store_is_shown(home, embedder):
     assert "database was damaged" in speakers.listed(Recognizer(home, embedder=embedder))
 
 
-def test_the_page_has_one_streaming_microphone_and_no_public_endpoint(recognizer):
+def test_the_page_has_one_streaming_microphone_and_three_public_endpoints(recognizer):
     page = build(recognizer)
     config = page.get_config_file()
     streams = [one for one in config["components"] if one["type"] == "audio" and one["props"].get("streaming")]
     assert len(streams) == 1
     labels = [one["props"]["label"] for one in config["components"] if one["type"] == "tabitem"]
     assert labels == [texts.LIVE, texts.LINK_OR_FILE, texts.SPEAKERS, compare_texts.COMPARE]
-    assert {one["api_visibility"] for one in config["dependencies"]} == {"private"}
+    public = [one["api_name"] for one in config["dependencies"] if one["api_visibility"] != "private"]
+    assert sorted(public) == ["enrol", "identify", "speakers"]  # `demo.api`; all else is for the page
     ids = [one["props"]["elem_id"] for one in config["components"] if one["props"].get("elem_id")]
     assert sorted(ids) == sorted(set(ids))
     buttons = [one["props"]["value"] for one in config["components"] if one["type"] == "button"]

@@ -107,8 +107,10 @@ def test_a_file_that_breaks_off_is_used_as_far_as_it_goes(everybody, tmp_path):
     path = tmp_path / "half.opus"
     whole = (SAMPLES / "kofi_test.opus").read_bytes()
     path.write_bytes(whole[: len(whole) * 6 // 10])
-    found = rows(command("identify", path, "--csv", "--home", everybody))
+    done = command("identify", path, "--csv", "--home", everybody)
+    found = rows(done)
     assert 5.0 < float(found[-1]["end"]) < 12.0 and set(spoken(found)) == {"Kofi"}
+    assert re.search(r"note: the recording breaks off at 00:\d\d: what came before that was used", done.err)
     refused(command("enrol", "Kofi", path, "--yes-consent"), "s of speech in")
 
 
@@ -152,6 +154,27 @@ def test_what_is_no_voice_is_nobody(everybody, home, tmp_path, sound):
             command("enrol", "Amina", path, "--yes-consent"), "only 0.0 s of speech in 40 s of sound; 30 s are want"
         )
         assert nobody(home)
+
+
+def test_two_people_talking_over_each_other_are_no_third(everybody, home, voice, tmp_path):
+    """One of the two, or nobody: and such sound is not enough to enrol somebody with, for the two are known."""
+    first, second = voice("amina_test").samples, voice("kofi_test").samples
+    length = min(len(first), len(second))
+    path = written(tmp_path / "both.wav", 0.5 * (first[:length] + second[:length]))
+    done = command("identify", path, "--csv", "--home", everybody)
+    assert done.code == 0 and {row["both"] for row in rows(done)} <= {"Amina", "Kofi", "Unknown"}
+
+
+def test_more_than_twelve_hours_are_refused_before_any_work(everybody, tmp_path):
+    """A stream that was recorded for ever: the file itself says how long it is (sparse: it takes no room)."""
+    size = 13 * 3600 * 8_000
+    fields = (b"RIFF", 36 + size, b"WAVE", b"fmt ", 16, 1, 1, 8_000, 8_000, 1, 8, b"data", size)
+    with (tmp_path / "stream.wav").open("wb") as file:
+        file.write(struct.pack("<4sI4s4sIHHIIHH4sI", *fields))
+        file.truncate(44 + size)
+    refused(
+        command("identify", tmp_path / "stream.wav", "--home", everybody), "longer than 12 hours: give a shorter part"
+    )
 
 
 def test_silence_says_so(everybody, tmp_path):
