@@ -262,14 +262,14 @@ def build_form(recognizer: Recognizer) -> Form:
         try:
             for html, found, done in enrol(recognizer, *values):
                 if not done:
-                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(10))
+                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(12))
                     continue
                 current.leave()
                 who = recognizer.store.get(values[1]).name, recognizer.store.revision()
                 resting = gr.update(value=False, visible=False)
-                yield html, found, "", False, False, None, "", False, resting, *shown(current, BROWSER), who
+                yield html, found, "", False, False, None, "", False, resting, *shown(current, BROWSER), who, "", ""
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
-            yield trouble(error), *(gr.skip() for _ in range(7)), gr.update(visible=True), *(gr.skip(),) * 3
+            yield trouble(error), *(gr.skip() for _ in range(7)), gr.update(visible=True), *(gr.skip(),) * 5
 
     boxes, state = [browser_box, file_box, link_box, computer_box], [lights, said, taking, listed]
     language.input(phrases.passage, language, passage, **private)
@@ -286,7 +286,7 @@ def build_form(recognizer: Recognizer) -> Form:
     event = go.click(
         enrolled,
         [take, name, consent, again, where, upload, link, sure, keep_audio, start, end],
-        [said, lights, name, consent, again, upload, link, keep_audio, sure, taking, listed, latest],
+        [said, lights, name, consent, again, upload, link, keep_audio, sure, taking, listed, latest, start, end],
         concurrency_id="enrol",
         concurrency_limit=1,
         **private,
