@@ -19,6 +19,7 @@ from core.recognizer import Recognizer
 from demo import people_texts as texts
 from demo.exporting import private_folder
 from demo.leavings import discard
+from demo.people_view import table
 
 COMPARED = 100  # people of a file whose voices are compared with those enrolled
 MAX_ROWS = 100  # people of a file that are listed
@@ -142,7 +143,6 @@ def _known(recognizer: Recognizer) -> set[str]:
 
 def view(found: Sequence[Entry]) -> str:
     """The people in a file as a table."""
-    head = "".join(f"<th>{column}</th>" for column in texts.IMPORT_COLUMNS)
     rows = "".join(
         f"<tr><td><b>{escape(one.person.name)}</b>{_remarks(one)}</td><td>{len(one.person.sessions)}</td>"
         f"<td>{escape(one.person.consent_at[:10])}</td></tr>"
@@ -150,10 +150,7 @@ def view(found: Sequence[Entry]) -> str:
     )
     more = f'<p class="quiet">{texts.MORE_IN_FILE.format(count=len(found) - MAX_ROWS)}</p>'
     title = escape(texts.IN_FILE.format(people=texts.people_counted(len(found))))
-    return (
-        f'<p><b>{title}</b></p><div class="people"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>'
-        f"</div>{more if len(found) > MAX_ROWS else ''}"
-    )
+    return f"<p><b>{title}</b></p>{table(texts.IMPORT_COLUMNS, rows)}{more if len(found) > MAX_ROWS else ''}"
 
 
 def _remarks(one: Entry) -> str:

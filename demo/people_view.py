@@ -23,7 +23,6 @@ def people(profiles: Sequence[Profile], colours: Mapping[str, str], outdated: Co
     other weights made."""
     if not profiles:
         return f'<div class="people-empty">{texts.EMPTY_TITLE}.</div>'
-    head = "".join(f"<th>{column}</th>" for column in texts.COLUMNS)
     rows = "".join(
         f'<tr data-name="{escape(one.name, quote=True)}"><td><button type="button" class="person-open">'
         f"{chip(one.name, colours)}</button>{_flag(one, outdated)}</td><td>{one.segments}</td><td>{one.sessions}</td>"
@@ -32,10 +31,13 @@ def people(profiles: Sequence[Profile], colours: Mapping[str, str], outdated: Co
     )
     more = len(profiles) > MAX_ROWS
     hint = people_texts.MORE_PEOPLE.format(shown=MAX_ROWS, count=len(profiles)) if more else people_texts.PEOPLE_HINT
-    return (
-        f'<div class="people"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f'<p class="quiet">{hint}</p>'
-    )
+    return f'{table(texts.COLUMNS, rows)}<p class="quiet">{hint}</p>'
+
+
+def table(columns: Sequence[str], rows: str, kind: str = "") -> str:
+    """A table in the style of the list. `rows`: HTML. `kind`: a further class."""
+    head = "".join(f"<th>{column}</th>" for column in columns)
+    return f'<div class="people {kind}"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
 
 
 def _flag(profile: Profile, outdated: Collection[str]) -> str:

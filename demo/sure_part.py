@@ -15,6 +15,7 @@ from core.sureness import ENOUGH_CORRECTIONS, STEPS, Recommendation, recommend
 from demo import people_texts as texts
 from demo.answer_view import percent
 from demo.notice_view import notice, progress, trouble
+from demo.people_view import table
 
 LOOK_SECONDS = 0.3  # s between looks at a measurement
 LEAST_SCALE = 0.02  # share that fills a bar at least
@@ -81,14 +82,13 @@ def measured(found: Recommendation, verdicts: int) -> str:
         f"<td>{_bar(one.missed, most, 'missed')}</td><td>{_bar(one.misnamed, most, 'named')}</td></tr>"
         for one in found.rates
     )
-    head = "".join(f"<th>{column}</th>" for column in texts.RATE_COLUMNS)
     more = texts.MEASURED_MORE.format(count=texts.verdicts_counted(found.corrections)) if found.corrections else ""
     basis = texts.MEASURED_FROM.format(trials=found.measured, more=more)
     if not found.corrections:
         basis += " " + texts.MEASURED_FEW.format(enough=ENOUGH_CORRECTIONS, count=verdicts or "none")
     return (
         f'<p class="recommended"><b>{texts.RECOMMENDED.format(chance=chance(found.threshold))}</b></p>'
-        f'<div class="people rates"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        f"{table(texts.RATE_COLUMNS, rows, 'rates')}"
         f'<p class="quiet">{basis} {texts.MEASURED_NOTE}</p>'
     )
 
@@ -103,17 +103,13 @@ def verdicts(made: Sequence[Correction]) -> str:
     """What users said, newest first, as HTML."""
     if not made:
         return f'<p class="quiet">{texts.VERDICTS_NONE}</p>'
-    head = "".join(f"<th>{column}</th>" for column in texts.VERDICT_COLUMNS)
     rows = "".join(
         f"<tr><td>{escape(one.created_at[:16].replace('T', ' '))}</td><td>{_answer(one)}</td>"
         f"<td>{_truth(one)}</td></tr>"
         for one in made[:MAX_ROWS]
     )
     more = f'<p class="quiet">{texts.VERDICTS_MORE.format(shown=MAX_ROWS, count=len(made))}</p>'
-    return (
-        f'<div class="people"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
-        f"{more if len(made) > MAX_ROWS else ''}"
-    )
+    return f"{table(texts.VERDICT_COLUMNS, rows)}{more if len(made) > MAX_ROWS else ''}"
 
 
 def _answer(one: Correction) -> str:
