@@ -2,7 +2,7 @@
 # PYTHON=python3.12 chooses another interpreter, DIR=... what evaluate and train work on, ARGS=... passes options on.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format evaluate card benchmark train samples lock clean
+.PHONY: help demo test lint format evaluate card benchmark audit train samples lock clean
 
 VENV ?= .venv
 ifeq ($(OS),Windows_NT)
@@ -48,8 +48,11 @@ card: $(ALL)  ## measure everything on DIR again and write the model card
 	$(PY) scripts/evaluate.py $(DIR) --channel clean,mic --speakers 20 --json pretrained/evaluation_20.json
 	$(PY) scripts/model_card.py
 
-benchmark: $(ALL)  ## time of every stage on this machine
+benchmark: $(ALL)  ## speed of stages, batch, start, people; ARGS="--record" adds to the history
 	$(PY) scripts/benchmark.py $(ARGS)
+
+audit: $(ALL)  ## locked versions against advisories; ARGS=--platforms: wheels for all systems
+	$(PY) scripts/audit.py $(ARGS)
 
 train: DIR ?= dataset
 train: $(ALL)  ## train both networks on the dataset folder DIR

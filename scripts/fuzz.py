@@ -18,6 +18,7 @@ import os
 import random
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -67,29 +68,31 @@ def _chunk(job: tuple[str, int, int, int]) -> tuple[tuple[str, int, int, int], l
 
 
 def campaign(jobs: list[tuple[str, int, int, int]], processes: int) -> Iterator[tuple]:
-    """The results of `jobs` as they come; a chunk whose process died is done case by case."""
-    from concurrent.futures import ProcessPoolExecutor
+    """The results of `jobs` as they come. When a process dies, what was under way is done again, a case at a time."""
+    from concurrent.futures import FIRST_COMPLETED, ProcessPoolExecutor, wait
     from concurrent.futures.process import BrokenProcessPool
 
     context = multiprocessing.get_context("spawn")
-    left = list(jobs)
+    left = deque(jobs)
     while left:
-        with ProcessPoolExecutor(processes, mp_context=context, initializer=_limited) as pool:
-            running = {job: pool.submit(_chunk, job) for job in left[: 4 * processes if len(left) > 1 else 1]}
-            for job, future in running.items():
-                try:
-                    yield future.result()
-                    left.remove(job)
-                except BrokenProcessPool:
-                    break
-            else:
-                continue
-        target, seed, first, last = job
-        left.remove(job)
-        if last - first == 1:
-            yield job, [(first, "the process died or hung")], 0.0, 0.0
-        else:
-            left = [(target, seed, number, number + 1) for number in range(first, last)] + left
+        running: dict = {}
+        try:
+            with ProcessPoolExecutor(processes, mp_context=context, initializer=_limited) as pool:
+                while left or running:
+                    while left and len(running) < (2 * processes if processes > 1 else 1):
+                        future = pool.submit(_chunk, left[0])
+                        running[future] = left.popleft()
+                    for future in wait(running, return_when=FIRST_COMPLETED).done:
+                        result = future.result()
+                        del running[future]
+                        yield result
+        except BrokenProcessPool:
+            for job in running.values():
+                target, seed, first, last = job
+                if last - first == 1 and processes == 1:
+                    yield job, [(first, "the process died or hung")], 0.0, 0.0
+                else:
+                    yield from campaign([(target, seed, number, number + 1) for number in range(first, last)], 1)
 
 
 def main(argv: list[str] | None = None) -> int:

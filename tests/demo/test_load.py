@@ -1,10 +1,10 @@
 """Eight pages stream at once: each hears its own speaker, memory stays flat, what is too much is dropped and counted.
 
-Pages without a browser send a second of 48 kHz every second, as `live.js` does, and leave one out while the answer to
-the last is still to come. `SOAK_MINUTES=30` makes it long; the latencies are printed (`pytest -s`).
+Pages without a browser record second by second; what comes while the answer to the last is still due is sent joined, as
+Gradio's page does, up to 5 s, and beyond that left out. `SOAK_MINUTES=30` makes it long; latencies are printed (`-s`).
 """
 
-import gc
+import json
 import os
 import re
 import threading
@@ -16,17 +16,22 @@ import numpy as np
 import pytest
 
 from core.audio import concatenate, resample
-from demo import app, leavings
+from core.heads import NOT_ENOUGH_SPEECH, UNKNOWN
+from demo import app, leavings, texts
 from demo.app import build
 from demo.cli import free_port
 from demo.live_ear import RING_SAMPLES, LiveEar
-from tests.demo.browserless import Page, file_data, wav
+from tests.demo.browserless import Page, ask, file_data, wav
 
 PAGES = 8
 SECONDS = float(os.environ.get("SOAK_MINUTES", 0)) * 60 or 15.0
+ANSWERS, PATIENCE = 4, 200.0  # each page gets so many answers, however slow the machine is; s beyond `SECONDS`
+FLOOD = 40  # slices
+JOINED = 5  # seconds that a page sends at once
+GROWTH_MB = 40.0 if SECONDS >= 300 else 200.0  # beyond the first third; a short run has hardly warmed up by then
 RATE = 48_000  # Hz
 SPEAKERS = ("Amina", "Kofi")  # those the shared recognizer knows
-SILENT = {"Unknown", "not enough speech"}
+NOBODY = {UNKNOWN, NOT_ENOUGH_SPEECH, texts.NOT_ENOUGH, texts.WAITING_NAME}
 NAMED = re.compile(r"card-both.*?card-name\\*\">([^<]*)<", re.S)
 
 
@@ -64,17 +69,18 @@ class Talker:
         self._answered = threading.Event()
         self._sent_at = 0.0
 
-    def slice(self) -> dict:
-        """The next second, stamped as the page does."""
-        at = self.second * RATE % (len(self.sound) - RATE)
-        self.second += 1
+    def slice(self, seconds: int = 1) -> dict:
+        """The last `seconds` until `second`, stamped as the page does."""
+        places = [(at % (len(self.sound) // RATE)) * RATE for at in range(self.second - seconds, self.second)]
+        piece = np.concatenate([self.sound[at : at + RATE] for at in places])
         name = f"audio-{1000 * self.second}.wav"
-        return file_data(self.page.upload(name, wav(self.sound[at : at + RATE], RATE)), orig_name=name)
+        return file_data(self.page.upload(name, wav(piece, RATE)), orig_name=name)
 
     def listen(self, messages) -> None:
         for message in messages:
-            if message["msg"] == "unexpected_error":
+            if message["msg"] == "unexpected_error" or message.get("success") is False:
                 self.last = str(message)
+                return
             if message["msg"] in ("process_streaming", "process_generating", "process_completed"):
                 self.latencies.append(time.monotonic() - self._sent_at)
                 said = str(message["output"])
@@ -86,38 +92,39 @@ class Talker:
 
     def talk(self, seconds: float) -> None:
         """In real time."""
-        self._sent_at = time.monotonic()
-        status, joined = self.page.join(self.page.event("live-microphone", "stream"), [self.slice(), None])
-        assert status == 200, joined
-        self.event, began = joined["event_id"], time.monotonic()
+        self.begin()
+        began, held = time.monotonic() - 1.0, 0
         with self.page.listening() as messages:
             listener = threading.Thread(target=self.listen, args=(messages,), daemon=True)
             listener.start()
-            while (elapsed := time.monotonic() - began) < seconds:
-                time.sleep(max(0.0, self.second - elapsed))
+            while (elapsed := time.monotonic() - began) < seconds or (
+                len(self.latencies) < ANSWERS and elapsed < seconds + PATIENCE
+            ):
+                time.sleep(max(0.0, self.second + 1 - elapsed))
+                self.second, held = self.second + 1, held + 1
+                if held > JOINED:
+                    self.skipped, held = self.skipped + 1, JOINED
                 if self._answered.is_set():
                     self._answered.clear()
-                    self.send(self.slice())
-                else:
-                    self.second += 1
-                    self.skipped += 1
-            self._answered.wait(60)
-            self.close_stream()
-            listener.join(60)
+                    self.send(self.slice(held))
+                    held = 0
+            self._answered.wait(PATIENCE)
+            self.post("/close", {})
+            listener.join(PATIENCE)
+
+    def begin(self) -> None:
+        """Press Record: the first second starts the stream."""
+        self.second, self._sent_at = 1, time.monotonic()
+        status, joined = self.page.join(self.page.event("live-microphone", "stream"), [self.slice(), None])
+        assert status == 200, joined
+        self.event = joined["event_id"]
 
     def send(self, piece: dict) -> None:
         self.sent += 1
         self._sent_at = time.monotonic()
         self.post("", {"data": [piece, None], "event_id": self.event, "session_hash": self.page.session})
 
-    def close_stream(self) -> None:
-        self.post("/close", {})
-
     def post(self, tail: str, body: dict) -> None:
-        import json
-
-        from tests.demo.browserless import ask
-
         path = f"/gradio_api/stream/{self.event}{tail}"
         reply = ask(self.page.url, path, "POST", body=json.dumps(body).encode(), Content_Type="application/json")
         assert reply.status == 200, reply
@@ -129,7 +136,6 @@ def ear_of(blocks, session: str) -> LiveEar:
 
 
 def memory_mb() -> float:
-    gc.collect()
     lines = Path("/proc/self/status").read_text().splitlines()
     return int(next(line.split()[1] for line in lines if line.startswith("VmRSS"))) / 1024
 
@@ -144,19 +150,22 @@ def spoken(voice, name: str) -> np.ndarray:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(SECONDS + 300)
+@pytest.mark.filterwarnings("ignore:The copy keyword is deprecated")  # Gradio counts its events with pandas
+@pytest.mark.timeout(SECONDS + 3 * PATIENCE)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="memory is read from /proc")
-def test_eight_pages_each_hear_their_own_speaker(server, folder, voice):
+def test_eight_pages_each_hear_their_own_speaker(server, folder, voice, request):
     blocks, url = server
     sounds = {name: spoken(voice, name) for name in SPEAKERS}
     owners = [SPEAKERS[index % len(SPEAKERS)] for index in range(PAGES)]
-    talkers = [Talker(url, sounds[owner]) for owner in owners]
+    # each begins elsewhere: Gradio keeps equal files of equal name as one, and the first to take it deletes it
+    talkers = [Talker(url, np.roll(sounds[owner], -9_001 * index)) for index, owner in enumerate(owners)]
+    request.addfinalizer(lambda: [one.page.close() for one in talkers])
     threads = [threading.Thread(target=one.talk, args=(SECONDS,), daemon=True) for one in talkers]
     for thread in threads:
         thread.start()
     memory, most = [], 0
     while any(thread.is_alive() for thread in threads):
-        time.sleep(min(10.0, SECONDS / 20))
+        time.sleep(min(10.0, SECONDS / 5))
         memory.append(memory_mb())
         most = max(most, files(folder))
     latencies = np.array([value for one in talkers for value in one.latencies])
@@ -170,41 +179,36 @@ def test_eight_pages_each_hear_their_own_speaker(server, folder, voice):
         ear = ear_of(blocks, talker.page.session)
         closed = {answer.both.name for answer in ear.moment.closed}
         assert talker.sent > 0 and owner in set(talker.screens) | closed, (owner, talker.screens, talker.last[-500:])
-        assert set(talker.screens) <= {owner, *SILENT, "Not enough speech"}, "another's voice on this screen"
-        assert closed <= {owner, *SILENT}, "another's voice in this session"
+        assert set(talker.screens) <= {owner, *NOBODY}, "another's voice on this screen"
+        assert closed <= {owner, *NOBODY}, "another's voice in this session"
         assert abs(ear.moment.lost - talker.skipped) <= 2.0 + 0.1 * talker.skipped, "what was left out is counted"
         assert len(ear._ring) <= RING_SAMPLES
     third = len(memory) // 3
-    assert memory[-1] - memory[third] < 40.0, memory
+    assert memory[-1] - memory[third] < GROWTH_MB, memory
     assert most < 12 * PAGES, "slices do not pile up on the disk"
-    for talker in talkers:
-        talker.page.close()
 
 
 def test_a_flood_is_dropped_and_counted(server, voice):
-    """Two minutes of slices within a moment: some are judged, the rest is lost and said so; nothing queues."""
+    """Many slices within a moment: some are judged, the rest is lost and said so; nothing queues."""
     blocks, url = server
     talker = Talker(url, spoken(voice, "Kofi"))
-    status, joined = talker.page.join(talker.page.event("live-microphone", "stream"), [talker.slice(), None])
-    assert status == 200, joined
-    talker.event = joined["event_id"]
-    piece = talker.slice()
+    talker.begin()
     with talker.page.listening() as messages:
         listener = threading.Thread(target=talker.listen, args=(messages,), daemon=True)
         listener.start()
         assert talker._answered.wait(60)
-        for second in range(3, 121):  # the same file again and again would be found deleted: only the last is sound
-            name = f"audio-{1000 * second}.wav"
-            if second % 20 == 0:
-                piece = file_data(talker.page.upload(name, wav(talker.sound[:RATE], RATE)), orig_name=name)
+        pieces = []
+        for talker.second in range(2, FLOOD + 1):
+            pieces.append(talker.slice())
+        for piece in pieces:
             talker.send(piece)
         deadline = time.monotonic() + 60
-        while ear_of(blocks, talker.page.session).moment.at < 115 and time.monotonic() < deadline:
+        while ear_of(blocks, talker.page.session).moment.at < FLOOD - 1 and time.monotonic() < deadline:
             time.sleep(0.1)
-        talker.close_stream()
+        talker.post("/close", {})
         listener.join(60)
     moment, answers = ear_of(blocks, talker.page.session).moment, len(talker.latencies)
-    assert moment.at == pytest.approx(120, abs=2) and moment.lost > 100, (moment.at, moment.lost)
-    assert answers < 119, "not every slice of a flood has an answer"
+    assert moment.at == pytest.approx(FLOOD, abs=1) and moment.lost > FLOOD / 3, (moment.at, moment.lost)
+    assert answers < FLOOD, "not every slice of a flood has an answer"
     assert "of sound lost in" in talker.last
     talker.page.close()
