@@ -116,7 +116,7 @@ def dry_run(system: str, python: str, extra: str) -> str:
         "--no-header",
         "--no-annotate",
     ]
-    command += ["--constraint", "requirements.txt", "--only-binary", ":all:", "--output-file", "-"]
+    command += ["--constraint", "requirements.txt", "--only-binary", ":all:"]
     command += ["--python-platform", SYSTEMS[system], "--python-version", python]
     command += ["--extra", extra] if extra else []
     done = subprocess.run(
