@@ -6,6 +6,8 @@ ring keeps the last `RING_SECONDS`. The last 5 s are judged when `look` is calle
 Sound that does not come leaves a hole in the session's time: what lies before and behind it is never judged as one
 piece. A browser does not say what it dropped, so a hole is what a clock misses: a slice was complete a second later
 than the sound until then accounts for. The clock is the page's own where it stamps its slices, for late is not lost.
+But a page that stood still stamps late too, and then what it holds comes all at once: so a slice that seems to come
+behind a hole waits for the next one, which tells whether the clock is still ahead (`Waiting`).
 """
 
 from __future__ import annotations
@@ -15,7 +17,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -64,6 +66,14 @@ def clock() -> float:
     return time.monotonic()
 
 
+@dataclass
+class Waiting:
+    """Slices behind what may be a hole of `gap` seconds, as (mono samples, rate)."""
+
+    gap: float = 0.0
+    slices: list[tuple[np.ndarray, int]] = field(default_factory=list)
+
+
 class LiveEar:
     """One per session; a copy is always a fresh one, as `gr.State` copies its first value for each session."""
 
@@ -92,6 +102,7 @@ class LiveEar:
             self._resampler, self._rate = None, 0
             self._began: float | None = None
             self._counted, self._usual = 0.0, 0.0  # s of sound accounted for; s it is usually behind the clock
+            self._waiting = Waiting()
             self._ended = False
             self.moment = Moment()
 
@@ -112,9 +123,11 @@ class LiveEar:
             if self._ended:
                 return
             mono = to_mono(samples)
-            gap = self._behind(len(mono) / rate, complete) if missing is None else missing
-            if gap > 0:
-                self._lose(gap)
+            if missing is None:
+                self._arrived(mono, rate, self._behind(len(mono) / rate, complete))
+                return
+            if missing > 0:
+                self._lose(missing)
             self._counted += len(mono) / rate
             self._take(self._resampled(mono, rate))
 
@@ -129,12 +142,13 @@ class LiveEar:
             recent = Audio(self._ring[first - oldest :])
             if not len(recent):
                 return self.moment
+            current, image = recognizer.latest(recent, at=first / SAMPLE_RATE)
             self.moment = Moment(
-                current=recognizer.judge(recent, at=first / SAMPLE_RATE),
+                current=current,
                 closed=tuple(self._closed),
                 open=Segment(max(self._next, oldest) / SAMPLE_RATE, self._total / SAMPLE_RATE),
                 gaps=tuple(self._gaps),
-                image=recognizer.image(recent),
+                image=image,
                 level=level_dbfs(recent.samples[-SAMPLE_RATE:]),
                 at=self._total / SAMPLE_RATE,
                 lost=self._lost / SAMPLE_RATE,
@@ -154,28 +168,50 @@ class LiveEar:
             if self._ended:
                 return self.moment
             self._ended = True
+            self._let_in(self._waiting.gap)
             self._close_full(recognizer)
             rest = self._ring[len(self._ring) - (self._total - self._next) :]
             if len(rest) >= MIN_REST_SAMPLES or (len(rest) and not self._closed):
                 self._close(recognizer, rest)
             if self.kept is not None:
                 self.kept.close()
-            closed = tuple(self._closed)
-            span = Segment(self.moment.at, self.moment.at)
-            self.moment = replace(
-                self.moment, closed=closed, open=span, gaps=tuple(self._gaps), listening=False, opening=False
-            )
+            at = self._total / SAMPLE_RATE
+            times = {"at": at, "lost": self._lost / SAMPLE_RATE, "gaps": tuple(self._gaps), "open": Segment(at, at)}
+            self.moment = replace(self.moment, closed=tuple(self._closed), listening=False, opening=False, **times)
             return self.moment
 
+    def _arrived(self, mono: np.ndarray, rate: int, gap: float) -> None:
+        """A slice, before which `gap` seconds seem to be missing: the clock's word alone, until the next slice."""
+        seconds, before = len(mono) / rate, self._waiting.gap
+        self._counted += seconds
+        if gap <= GAP_SECONDS:  # all is there, it was only late
+            self._let_in(0.0)
+            self._take(self._resampled(mono, rate))
+            return
+        held = bool(self._waiting.slices)
+        self._waiting.slices.append((mono, rate))
+        self._waiting.gap = min(gap, before) if held else gap
+        if held and gap > before - seconds / 2:  # the clock stays ahead
+            self._let_in(self._waiting.gap)
+
+    def _let_in(self, gap: float) -> None:
+        """Take what waited, behind a hole of `gap` seconds."""
+        if not self._waiting.slices:
+            return
+        if gap > 0:
+            self._lose(gap)
+        for mono, rate in self._waiting.slices:
+            self._take(self._resampled(mono, rate))
+        self._waiting = Waiting()
+
     def _behind(self, seconds: float, complete: float | None) -> float:
-        """Seconds that are missing before a slice of `seconds`."""
+        """Seconds that seem to be missing before a slice of `seconds`."""
         now = self._now() if complete is None else complete
         if self._began is None:
             self._began = now - seconds
         delay = now - self._began - self._counted - seconds
         self._usual = min(delay, self._usual + DRIFT * seconds)
-        gap = delay - self._usual
-        return gap if gap > GAP_SECONDS else 0.0
+        return delay - self._usual
 
     def _lose(self, seconds: float) -> None:
         """A hole: the ring begins anew behind it, so that nothing judged reaches across."""

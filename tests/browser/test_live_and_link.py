@@ -73,6 +73,11 @@ def test_live_in_two_pages_saved_and_refused(app, page):  # noqa: F811
         one.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
         one.locator("#live-screen .lane-track .turn.is-person").first.wait_for()
     page.locator(".meter-speech", has_text=re.compile(r"\d\.\d s of 5 s")).wait_for()  # a name may come before 5 s
+    page.set_viewport_size({"width": 390, "height": 844})  # on a phone nobody scrolls to see who speaks
+    card = page.locator("#live-screen .card-both").bounding_box()
+    assert page.evaluate("scrollY") == 0 and card["y"] + card["height"] <= 844, card
+    assert page.locator("#live-microphone .stop-button").bounding_box()["y"] < card["y"]
+    page.set_viewport_size({"width": 1280, "height": 900})
     before = page.locator("#live-screen").bounding_box()
 
     # a page that is loaded again in the middle begins anew; the other goes on

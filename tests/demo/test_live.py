@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio import SAMPLE_RATE, decode, resample
+from core.audio import SAMPLE_RATE, Audio, concatenate, decode, resample
+from core.heads import UNKNOWN, Decision
+from core.recognizer import takes_over
 from core.segments import Segment
 from demo import live, live_view, texts
 from demo.computer_ear import ComputerEar
@@ -74,6 +76,39 @@ def test_a_closed_segment_is_judged_as_a_recording_is(recognizer, voice):
         assert closed.ann.probability == pytest.approx(one.ann.probability, abs=1e-6)
 
 
+@pytest.mark.parametrize("first, second", [("amina", "kofi"), ("kofi", "amina")])
+def test_two_seconds_after_a_change_the_screen_says_who_speaks_now(recognizer, voice, first, second):
+    talk = concatenate([voice(f"{first}_test").between(0.0, 7.0), voice(f"{second}_test").between(0.0, 5.0)])
+    ear = LiveEar()
+    ear.hear(talk.samples[: 7 * SAMPLE_RATE], SAMPLE_RATE, missing=0.0)
+    assert ear.look(recognizer).current.both.name == first.title()
+    for at in (7, 8, 9, 10, 11):
+        ear.hear(talk.samples[at * SAMPLE_RATE : (at + 1) * SAMPLE_RATE], SAMPLE_RATE, missing=0.0)
+        moment = ear.look(recognizer)
+        assert moment.current.segment == Segment(at - 4.0, at + 1.0)  # the meters are still of 5 s
+        if at >= 8:
+            assert moment.current.both.name == second.title(), f"{at - 6} s after the change"
+
+
+def test_while_one_person_speaks_the_last_two_seconds_change_nothing(recognizer, voice):
+    sound = voice("kofi_test")
+    for at in range(0, 8, 2):
+        heard = sound.between(at, at + 5.0)
+        judged, (shown, image) = recognizer.judge(heard, at=at), recognizer.latest(heard, at=at)
+        assert (shown.segment, shown.quality, shown.both.name) == (judged.segment, judged.quality, judged.both.name)
+        assert np.array_equal(image, recognizer.image(heard))
+    quiet = Audio(np.zeros(5 * SAMPLE_RATE, np.float32))
+    assert recognizer.latest(quiet) == (recognizer.judge(quiet), None)
+
+
+def test_only_another_person_takes_over():
+    """Two seconds say Unknown of many whom five seconds name; and a guess is no change."""
+    kofi, amina, nobody = Decision("Kofi", 0.9), Decision("Amina", 0.9), Decision(UNKNOWN, 0.9)
+    assert takes_over(amina, kofi) and takes_over(amina, nobody)
+    assert not takes_over(kofi, kofi) and not takes_over(nobody, kofi)
+    assert not takes_over(Decision("Amina", 0.75, "Kofi", 0.2), kofi)
+
+
 class Seconds:
     """A clock that a test moves."""
 
@@ -130,11 +165,35 @@ def test_a_busy_server_loses_nothing_where_slices_are_stamped(recognizer, voice,
         soundfile.write(path, voice("kofi_test").between(at, at + 1).samples, SAMPLE_RATE)
         assert live.hear_slice(recognizer, str(path), ear)[1] == ""
     assert ear.moment.lost == 0.0 and ear.moment.current.both.name == "Kofi"
-    path = tmp_path / "audio-69000.wav"
-    soundfile.write(path, voice("kofi_test").between(4, 5).samples, SAMPLE_RATE)
-    live.hear_slice(recognizer, str(path), ear)
+    for at in (4, 5):  # the second says that the first was not only late
+        path = tmp_path / f"audio-{65_000 + 1000 * at}.wav"
+        soundfile.write(path, voice("kofi_test").between(at, at + 1).samples, SAMPLE_RATE)
+        assert ear.moment.lost == 0.0
+        live.hear_slice(recognizer, str(path), ear)
     assert ear.moment.lost == pytest.approx(60.0, abs=0.1)
     assert stamp("/x/audio.wav") is None and stamp("/x/audio-1500.wav") == 1.5
+
+
+@pytest.mark.parametrize("lost", [0.0, 3.0])
+def test_a_page_that_stood_still_stamps_late_and_has_lost_only_what_stays_away(recognizer, voice, lost):
+    """Four seconds of a frozen page: what its recorder held comes all at once, each slice stamped too late."""
+    ear, sound = LiveEar(), voice("kofi_test")
+    stamps = [1.0, 2.0, 3.0, *(np.array([8.0, 8.01, 8.02, 8.03, 8.04, 9.0, 10.0]) + lost)]
+    for at, complete in enumerate(stamps):
+        ear.hear(sound.between(at, at + 1).samples, SAMPLE_RATE, complete=float(complete))
+        moment = ear.look(recognizer)
+    assert moment.lost == pytest.approx(lost, abs=0.1) and moment.at == pytest.approx(10.0 + lost, abs=0.1)
+    assert len(moment.gaps) == (lost > 0) and moment.current.both.name == "Kofi"
+
+
+def test_what_waits_behind_a_hole_is_not_forgotten_at_the_end(recognizer, voice):
+    ear, sound = LiveEar(), voice("kofi_test")
+    for at, complete in enumerate((1.0, 2.0, 3.0, 4.0, 64.0)):
+        ear.hear(sound.between(at, at + 1).samples, SAMPLE_RATE, complete=complete)
+        ear.look(recognizer)
+    moment = ear.end(recognizer)
+    assert moment.lost == pytest.approx(59.0, abs=0.1)
+    assert [one.segment.end for one in moment.closed] == [4.0]
 
 
 def test_a_sound_card_that_is_slow_loses_nothing(voice):
