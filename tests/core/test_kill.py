@@ -14,7 +14,7 @@ import pytest
 
 from tests.conftest import ROOT
 
-TRIALS = int(os.environ.get("TRIALS", 24))  # for each kind of change
+TRIALS = int(os.environ.get("TRIALS", 10))  # for each kind of change
 PATIENCE = 100  # s
 
 SCRIPT = r"""
