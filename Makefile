@@ -1,8 +1,8 @@
-# The commands of this project. `make demo` is all a user needs; CI runs `make lint test`.
+# The commands of this project. `make demo` is all a user needs; CI runs `make check`.
 # PYTHON=python3.12 chooses another interpreter, DIR=... what evaluate and train work on, ARGS=... passes options on.
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint format evaluate card benchmark audit train samples lock clean
+.PHONY: help demo test check lint format evaluate card benchmark audit train samples lock clean
 
 VENV ?= .venv
 ifeq ($(OS),Windows_NT)
@@ -25,7 +25,10 @@ help:  ## show this
 demo: $(APP)  ## set up once, then open the app on 127.0.0.1
 	$(PY) -m demo $(ARGS)
 
-test: $(ALL)  ## unit, command line and browser tests (ARGS="-k audio" for some)
+test: $(ALL)  ## the fast tests, a few minutes (ARGS="-k audio" for some)
+	$(PY) -m pytest -m "not slow" $(ARGS)
+
+check: lint  ## all that CI does: rules, and all tests, with a real browser and a virtual microphone
 	$(PY) -m pytest $(ARGS)
 
 lint: $(ALL)  ## ruff: rules and format

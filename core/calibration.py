@@ -3,14 +3,14 @@
 People whom no network was trained on are drawn five at a time and enrolled in one simulated room (noise,
 reverberation, equaliser, band limits; or none); tests are the rest of their speech and that of people not drawn, half
 in the same room and half in another. A draw is made within one corpus where that is large enough. So strangers come
-from where the people enrolled come from: the hard ones, and the usual ones. Half of the weight lies on strangers. The
-numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests.
+from where the people enrolled come from: the hard ones, and the usual ones. Two thirds of the weight lie on strangers.
+The numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests.
 Not imported by the app.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,18 +19,25 @@ from core.embedder import MODELS, Embeddings
 from core.heads import Calibration, fit_svms, probabilities, rivalry
 from core.nearness import measure_nearness
 
-NEUTRAL = Calibration(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.0)
-STRANGER_SHARE = 0.5  # of the tests' weight
+NEUTRAL = Calibration(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.0)  # and the SVM's score alone
+STRANGER_SHARE = 2 / 3  # of the tests' weight: to name a stranger is twice as bad as to say Unknown of a person
+RESTARTS = 3
 RIDGE = 1e-4  # keeps the numbers small where the data do not decide
 
 
 @dataclass(frozen=True, eq=False)
 class Voice:
-    """One held-out person: by room, embeddings that enrol and embeddings that test (of other sound); and the corpus."""
+    """One held-out person: by room, embeddings that enrol and embeddings that test (of other sound), room r of both
+    being the same; `own`: embeddings in rooms where nobody else is heard; `name`: <corpus>-<speaker>."""
 
     enrol: tuple[Embeddings, ...]
     test: tuple[Embeddings, ...]
-    corpus: str = ""
+    name: str = ""
+    own: Embeddings | None = None
+
+    @property
+    def corpus(self) -> str:
+        return self.name.split("-")[0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,11 +67,10 @@ def draws(voices: list[Voice], *, count: int = 100, people: int = 5, seed: int =
     groups = [[v for v in voices if v.corpus == corpus] for corpus in corpora]
     groups = [group for group in groups if len(group) >= people + 2] if len(corpora) > 1 else []
     groups.append(voices)
-    rooms = len(voices[0].enrol)
     for number in range(count):
         group = groups[number % len(groups)]
         drawn = chance.choice(len(group), people, replace=False)
-        here, there = chance.integers(rooms, size=2)
+        here, there = chance.integers(len(voices[0].enrol)), chance.integers(len(voices[0].test))
         place = {index: column for column, index in enumerate(drawn)}
         heard = [voice.test[room] for room in (here, there) for voice in group]
         owners = [place.get(index, -1) for _ in range(2) for index in range(len(group))]
@@ -82,12 +88,22 @@ def simulate(voices: list[Voice], cohort: Embeddings, *, count: int = 100, peopl
     truths = []
     for draw in draws(voices, count=count, people=people, seed=seed):
         for model in MODELS:
-            enrolled, tests = [person.of(model) for person in draw.people], draw.tests.of(model)
-            scores[model].append(fit_svms(enrolled, cohort.of(model)).scores(tests))
-            leads[model].append(measure_nearness(enrolled, cohort.of(model)).lead(tests))
+            tests, cloud = draw.tests.of(model), cohort.of(model)
+            scores[model].append(fit_svms([person.of(model) for person in draw.people], cloud).scores(tests))
+            around = measure_nearness([person.heard_by(model) for person in draw.people], cloud)
+            leads[model].append(around.lead(tests))
         truths.append(draw.truth)
-    joined = [{model: np.concatenate(parts) for model, parts in one.items()} for one in (scores, leads)]
-    return Trials(*joined, np.concatenate(truths))
+    made = [{model: np.concatenate(parts) for model, parts in one.items()} for one in (scores, leads)]
+    return Trials(*made, np.concatenate(truths))
+
+
+def joined(parts: Sequence[Trials]) -> Trials:
+    """Trials of several simulations as one."""
+    scores, leads = (
+        {model: np.concatenate([getattr(part, kind)[model] for part in parts]) for model in MODELS}
+        for kind in ("scores", "leads")
+    )
+    return Trials(scores, leads, np.concatenate([part.truth for part in parts]))
 
 
 def calibrate(trials: Trials) -> Calibration:
@@ -114,16 +130,17 @@ def _line(scores: np.ndarray, leads: np.ndarray, truth: np.ndarray) -> list[floa
         both = scores + lead * leads
         return cross_entropy(slope * both - rivals * rivalry(both) + offset, truth) + RIDGE * values @ values
 
-    return _least(loss, [3.0, 0.0, 0.0, 0.0])
+    return _least(loss, [3.0, 0.0, 0.0, 1.0])
 
 
 def _least(loss, start: list[float]) -> list[float]:
     from scipy.optimize import minimize
 
-    found = minimize(
-        loss, np.array(start), method="Nelder-Mead", options={"maxiter": 2000, "xatol": 1e-3, "fatol": 1e-5}
-    )
-    return [float(value) for value in found.x]
+    values = np.array(start)
+    for _ in range(RESTARTS):  # a simplex may stop too early
+        options = {"maxiter": 2000, "xatol": 1e-3, "fatol": 1e-5}
+        values = minimize(loss, values, method="Nelder-Mead", options=options).x
+    return [float(value) for value in values]
 
 
 def cross_entropy(log_odds: np.ndarray, truth: np.ndarray) -> float:

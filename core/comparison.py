@@ -231,7 +231,7 @@ def mean_cosine(enrolled: Sequence[Embeddings], tests: Embeddings) -> np.ndarray
     """Cosine to each person's mean embedding, averaged over both models: (n, people)."""
     total = np.zeros((len(tests), len(enrolled)))
     for model in MODELS:
-        means = np.stack([one.of(model).mean(axis=0) for one in enrolled])
+        means = np.stack([one.heard_by(model).mean(axis=0) for one in enrolled])
         total += tests.of(model) @ (means / np.linalg.norm(means, axis=1, keepdims=True)).T
     return total / len(MODELS)
 
@@ -249,7 +249,7 @@ def _held(person: Enrolled, index: int, row: int) -> Held:
 
 def _rows(person: Enrolled, rows: Sequence[int]) -> Embeddings:
     rows = list(rows)
-    return Embeddings(person.cnn[rows], person.ann[rows])
+    return person.embeddings.rows(rows)
 
 
 def _joined(parts: Sequence[Embeddings]) -> Embeddings:

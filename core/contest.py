@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from core.embedder import MODELS, Embedder, Embeddings
+from core.embedder import MODELS, Embedder, Embeddings, with_windows
 from core.evaluation import Cell, FittedHeads, mean_embedding, measure_cosine
 from core.heads import Calibration
 from core.protocol import EnrolmentClips
@@ -34,8 +34,10 @@ class Contest:
 
     def enrol(self, clips: EnrolmentClips) -> None:
         """One more speaker: segments and windows for the heads, the mean of the segments for cosine."""
-        self.people.append(self.embedder.embed([*clips.segments, *clips.windows]))
-        rows = {model: self.people[-1].of(model)[: len(clips.segments)] for model in MODELS}
+        self.people.append(
+            with_windows(self.embedder.embed(list(clips.segments)), self.embedder.embed(list(clips.windows)))
+        )
+        rows = {model: self.people[-1].heard_by(model) for model in MODELS}
         if self.rival:
             rows["resemblyzer"] = self.rival.embed(clips.segments)
         for model, values in rows.items():

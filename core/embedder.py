@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -39,17 +40,37 @@ BATCH = 16  # segments in one forward pass: beyond this a CPU gains nothing and 
 
 @dataclass(frozen=True, eq=False)
 class Embeddings:
-    """Both models' answers to the same n segments: `cnn` and `ann`, float32 (n, D), rows of length 1."""
+    """Both models' answers to the same n segments: `cnn` and `ann`, float32 (n, D), rows of length 1.
+
+    `heard`, bool (n,): which of them were heard so, the others being windows in simulated rooms that only help to train
+    a head (`core.enrolment.learn`); None: all of them.
+    """
 
     cnn: np.ndarray
     ann: np.ndarray
+    heard: np.ndarray | None = None
 
     def of(self, model: str) -> np.ndarray:
         """By name, 'cnn' or 'ann'."""
         return getattr(self, model)
 
+    def heard_by(self, model: str) -> np.ndarray:
+        """Those heard so: (m, D)."""
+        return self.of(model) if self.heard is None else self.of(model)[self.heard]
+
+    def rows(self, chosen: np.ndarray | Sequence[int]) -> Embeddings:
+        """Some of the rows, by mask or index."""
+        chosen = np.asarray(chosen) if len(chosen) else np.zeros(0, int)
+        return Embeddings(self.cnn[chosen], self.ann[chosen], None if self.heard is None else self.heard[chosen])
+
     def __len__(self) -> int:
         return len(self.cnn)
+
+
+def with_windows(segments: Embeddings, windows: Embeddings) -> Embeddings:
+    """What enrols: segments as heard, and windows in simulated rooms."""
+    parts = [np.concatenate([segments.of(model), windows.of(model)]) for model in MODELS]
+    return Embeddings(*parts, np.arange(len(parts[0])) < len(segments))
 
 
 class Embedder:

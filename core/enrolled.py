@@ -9,7 +9,8 @@ import numpy as np
 from core.embedder import Embeddings
 from core.segments import Quality
 
-KINDS = ("segment", "window")  # a 5 s segment, or an overlapping window that only helps to train the head
+# A 5 s segment, or an overlapping window in a simulated room (`core.rooms`) that only helps to train the head.
+KINDS = ("segment", "window")
 
 
 @dataclass(frozen=True)
@@ -54,10 +55,14 @@ class Enrolled:
         return getattr(self, model)
 
     @property
+    def embeddings(self) -> Embeddings:
+        """Of segments and windows, the segments being those `heard`."""
+        return Embeddings(self.cnn, self.ann, np.array([kind == "segment" for kind in self.kinds], bool))
+
+    @property
     def segments(self) -> Embeddings:
         """Embeddings of the segments, windows left out."""
-        mask = np.array([kind == "segment" for kind in self.kinds])
-        return Embeddings(self.cnn[mask], self.ann[mask])
+        return self.embeddings.rows(self.embeddings.heard)
 
 
 @dataclass(frozen=True)

@@ -20,6 +20,7 @@ from core.enrolled import Enrolled, EnrolledSegment, Profile
 from core.errors import EnrolmentRefused, VoiceInDoubt
 from core.names import shortened
 from core.repeats import without_repeats
+from core.rooms import ROOMS, in_room
 from core.segments import Quality, condense_long, prepare_judged
 
 ENROL_SECONDS = 30.0  # s of speech wanted: 6 segments
@@ -109,7 +110,8 @@ def gather(blocks: Iterable[Audio], *, once: bool = True) -> Speech:
 
 
 def learn(speech: Speech, embedder: Embedder) -> Learned:
-    """Cut `speech` into segments and overlapping windows and embed them; those that are too bad are left out.
+    """Cut `speech` into segments and overlapping windows and embed them, the windows as they would sound in each of
+    `core.rooms`; those that are too bad are left out.
 
     Raises `EnrolmentRefused` when there is too little good speech.
     """
@@ -123,6 +125,11 @@ def learn(speech: Speech, embedder: Embedder) -> Learned:
     seconds = SEGMENT_SECONDS * sum(kind == "segment" for _, kind, *_ in pieces)
     if seconds < MIN_ENROL_SECONDS:
         raise EnrolmentRefused(_too_little(speech, seconds, poor))
+    pieces = [
+        (start, kind, heard, judged)
+        for start, kind, samples, judged in pieces
+        for heard in ([samples] if kind == "segment" else [in_room(samples, room) for room in ROOMS])
+    ]
     embeddings = embedder.embed([samples for _, _, samples, _ in pieces])
     segments = tuple(
         EnrolledSegment(kind, start, judged, embeddings.cnn[row], embeddings.ann[row])
@@ -216,11 +223,12 @@ def most_alike(voice: Embeddings, people: Sequence[Enrolled], cohort: Embeddings
     if not people:
         return "", -np.inf
     if len(people) > CANDIDATES:  # normalising takes a sorted row of the cohort for every piece of everybody
-        close = [sum(float((one.of(m) @ voice.of(m).mean(axis=0)).mean()) for m in MODELS) for one in people]
+        close = [sum(float((one.segments.of(m) @ voice.of(m).mean(axis=0)).mean()) for m in MODELS) for one in people]
         people = [people[index] for index in np.argsort(close)[-CANDIDATES:]]
-    everybody = Embeddings(*(np.concatenate([one.of(model) for one in people]) for model in MODELS))
+    heard = [one.segments for one in people]
+    everybody = Embeddings(*(np.concatenate([one.of(model) for one in heard]) for model in MODELS))
     similar = likeness(voice, everybody, cohort).mean(axis=0)
-    edges = np.cumsum([0, *(len(one.kinds) for one in people)])
+    edges = np.cumsum([0, *(len(one) for one in heard)])
     means = [similar[first:last].mean() for first, last in pairwise(edges)]
     best = int(np.argmax(means))
     return people[best].profile.name, float(means[best])

@@ -28,6 +28,27 @@ def export(body, path: Path) -> None:
     partial.replace(path)
 
 
+def fold(body, matrix: np.ndarray) -> None:
+    """Let the last layer of a network of `core.networks` also multiply its embedding by `matrix` (D, D, symmetric).
+
+    The embedding has length 1 afterwards as before, so it is `core.compensation.compensate` of what it was.
+    """
+    from keras import layers
+
+    norm, dense = body.layers[-2], body.layers[-3]
+    if not isinstance(dense, layers.Dense) or dense.use_bias or not hasattr(norm, "moving_variance"):
+        raise DatasetError(f"{body.name} does not end in a dense layer, a normalisation and its length: nothing folded")
+    scale = np.asarray(norm.gamma) / np.sqrt(np.asarray(norm.moving_variance) + norm.epsilon)
+    shift = np.asarray(norm.beta) - np.asarray(norm.moving_mean) * scale
+    kernel = (np.asarray(dense.kernel) * scale) @ matrix
+    lengths = np.linalg.norm(kernel, axis=0)
+    dense.kernel.assign(kernel / lengths)
+    norm.moving_mean.assign(np.zeros_like(lengths))
+    norm.moving_variance.assign(np.full_like(lengths, 1.0 - norm.epsilon))
+    norm.gamma.assign(lengths)
+    norm.beta.assign(shift @ matrix)
+
+
 def halve(graph) -> None:
     """Store every float constant of at least `HALF_FROM` values as float16, with a Cast to what the graph expects."""
     from onnx import TensorProto, helper, numpy_helper

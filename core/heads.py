@@ -176,11 +176,12 @@ class Heads:
         self.names = tuple(names)
         self.sureness = sureness
         self.calibration = calibration
-        fit = fit_svms if len(people) <= CROWD else fit_many
+        few = len(people) <= CROWD
 
         def fitted(model: str) -> tuple[LinearSVMs, Nearness]:
-            own = [one.of(model) for one in people]
-            return fit(own, cohort.of(model)), measure_nearness(own, cohort.of(model))
+            heard, everything = [one.heard_by(model) for one in people], [one.of(model) for one in people]
+            machines = fit_svms(everything, cohort.of(model)) if few else fit_many(heard, cohort.of(model))
+            return machines, measure_nearness(heard, cohort.of(model))
 
         both = dict(zip(MODELS, side_by_side(fitted, MODELS), strict=True))
         self.machines = {model: machines for model, (machines, _) in both.items()}

@@ -1,16 +1,20 @@
 """Voices that no network was trained on, as embeddings: what the calibration is fitted with and heads are compared on.
 
 They are the speakers of a dataset's validation split (`--split speaker`). The first half of a voice's speech (30 s at
-most) enrols, the other half (30 s at most) tests; as recorded, and in `ROOMS` simulated rooms that are the same for
-everybody. As in training, a voice heard at another speed is one more voice: strangers in the very same room.
+most) enrols, as recorded and in `ENROL_ROOMS` simulated rooms; the other half (30 s at most) tests, in those and in
+further ones, `TEST_ROOMS` in all. They are the same for everybody. As in training, a voice heard at another speed is
+one more voice: strangers in the very same room. Each voice is also heard in `OWN_ROOMS` rooms that nobody else is in:
+from these `core.compensation` learns how a voice varies, without learning the rooms that tests are made in.
 Not imported by the app.
 """
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Callable, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -20,16 +24,20 @@ import numpy as np
 from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample, stream
 from core.augment import Chances, WaveformAugmenter
 from core.calibration import Voice
+from core.compensation import compensate, compensation
 from core.dataset.build import Recording
 from core.dataset.variants import SPEEDS
-from core.embedder import MODELS, Embedder, Embeddings
+from core.embedder import MODELS, Embedder, Embeddings, with_windows
+from core.enrolment import WINDOW_STEP_SECONDS
 from core.errors import AudioError, DatasetError
+from core.rooms import ROOMS, in_room
 from core.segments import condense_long, prepare
 
 MIN_SPEECH = 10.0  # s of speech a held-out voice needs to take part
 ENROL_SECONDS, TEST_SECONDS = 30.0, 30.0  # s of speech at most
-ROOMS = 4  # simulated rooms and microphones
-ROOM = Chances(noise=0.5, reverberation=0.5, equaliser=0.7, band_limit=0.5, floor=0.5)
+ENROL_ROOMS, TEST_ROOMS, OWN_ROOMS = 3, 10, 8  # simulated rooms and microphones
+OWN_CLIPS = 8  # heard in each of a voice's own rooms
+SURROUNDINGS = Chances(noise=0.5, reverberation=0.5, equaliser=0.7, band_limit=0.5, floor=0.5)
 
 
 def held_out_voices(
@@ -61,23 +69,49 @@ def held_out_voices(
 
 def voices_of(name: str, recordings: tuple[Recording, ...], *, pretrained: Path, noise: Path | None) -> list[Voice]:
     """One speaker at every speed that leaves enough speech."""
-    embedder = _embedder(pretrained)
-    augmenter = WaveformAugmenter(WaveformAugmenter.shared(noise).noise, ROOM)
+    ear = _Ear(_embedder(pretrained), WaveformAugmenter(WaveformAugmenter.shared(noise).noise, SURROUNDINGS))
     sound, voices = _sound(recordings), []
     for speed in SPEEDS:
         speech = concatenate(list(condense_long([resample(Audio(sound.samples, round(SAMPLE_RATE * speed)))])))
         if speech.duration < MIN_SPEECH:
             continue
         half = speech.duration / 2
-        enrol = _clips(speech.between(0.0, min(half, ENROL_SECONDS)), step=2.5)
-        tests = _clips(speech.between(half, min(speech.duration, half + TEST_SECONDS)), step=5.0)
-        if enrol and tests:
-            in_rooms = [
-                tuple(embedder.embed([_in_room(augmenter, clip, room) for clip in clips]) for room in range(ROOMS + 1))
-                for clips in (enrol, tests)
-            ]
-            voices.append(Voice(*in_rooms, name.split("-")[0]))
+        first = speech.between(0.0, min(half, ENROL_SECONDS))
+        segments = _clips(first)
+        windows = _clips(first.between(WINDOW_STEP_SECONDS, first.duration)) if len(segments) > 1 else []
+        test = _clips(speech.between(half, min(speech.duration, half + TEST_SECONDS)))
+        own = _clips(speech.between(0.0, OWN_CLIPS * SEGMENT_SECONDS))
+        seed = (zlib.crc32(name.encode()), round(100 * speed))
+        if segments and test:
+            apart = [ear.hears(own, *seed, room) for room in range(1, OWN_ROOMS + 1)]
+            voices.append(
+                Voice(
+                    tuple(ear.enrols(segments, windows, room) for room in range(ENROL_ROOMS + 1)),
+                    tuple(ear.hears(test, room) for room in range(TEST_ROOMS + 1)),
+                    name,
+                    Embeddings(*(np.concatenate([one.of(model) for one in apart]) for model in MODELS)),
+                )
+            )
     return voices
+
+
+@dataclass(frozen=True, eq=False)
+class _Ear:
+    """Hears clips in rooms. Room 0 is the recording as it is; elsewhere the same choices are made for every clip."""
+
+    embedder: Embedder
+    augmenter: WaveformAugmenter
+
+    def hears(self, clips: list[np.ndarray], *room: int) -> Embeddings:
+        return self.embedder.embed(self._there(clips, room))
+
+    def enrols(self, segments: list[np.ndarray], windows: list[np.ndarray], room: int) -> Embeddings:
+        """As `core.enrolment.learn` does it, in this room."""
+        elsewhere = [in_room(clip, name) for clip in self._there(windows, (room,)) for name in ROOMS]
+        return with_windows(self.hears(segments, room), self.embedder.embed(elsewhere))
+
+    def _there(self, clips: list[np.ndarray], room: tuple[int, ...]) -> list[np.ndarray]:
+        return clips if room == (0,) else [self.augmenter(clip, np.random.default_rng(room)) for clip in clips]
 
 
 @cache
@@ -86,32 +120,69 @@ def _embedder(folder: Path) -> Embedder:
     return Embedder(folder, threads=1)
 
 
-def save_voices(path: Path, voices: list[Voice]) -> None:
-    """Keep voices in one npz: what takes minutes to embed is compared in seconds."""
-    arrays: dict[str, np.ndarray] = {"corpus": np.array([voice.corpus for voice in voices])}
+def compensations(voices: list[Voice]) -> dict[str, np.ndarray]:
+    """By model the `core.compensation` (D, D) measured on what these voices are in rooms of their own."""
+    owners = np.concatenate([np.full(len(voice.own), place) for place, voice in enumerate(voices)])
+    return {model: compensation(np.concatenate([voice.own.of(model) for voice in voices]), owners) for model in MODELS}
+
+
+def compensated(made: Embeddings, matrices: dict[str, np.ndarray]) -> Embeddings:
+    """Embeddings as networks give them that have these matrices in their last layer."""
+    return Embeddings(*(compensate(made.of(model), matrices[model]) for model in MODELS), made.heard)
+
+
+def crossed(voices: list[Voice], cohort: Embeddings) -> list[tuple[list[Voice], Embeddings]]:
+    """The voices in two halves, each as networks hear it whose compensation was measured on the *other* half, and the
+    cohort as those networks hear it: voices tell how good a compensation is that did not learn from them."""
+    speakers = sorted({voice.name for voice in voices})
+    halves = []
+    for names in (set(speakers[::2]), set(speakers[1::2])):
+        matrices = compensations([voice for voice in voices if voice.name not in names])
+        mine = [
+            replace(
+                voice,
+                enrol=tuple(compensated(room, matrices) for room in voice.enrol),
+                test=tuple(compensated(room, matrices) for room in voice.test),
+            )
+            for voice in voices
+            if voice.name in names
+        ]
+        halves.append((mine, compensated(cohort, matrices)))
+    return halves
+
+
+def save_voices(path: Path, voices: list[Voice], cohort: Embeddings) -> None:
+    """Keep voices and cohort, before any compensation: what takes minutes to embed is compared in seconds."""
+    arrays: dict[str, np.ndarray] = {"names": np.array([voice.name for voice in voices])}
+    arrays |= {f"cohort/{model}": cohort.of(model).astype(np.float16) for model in MODELS}
     for index, voice in enumerate(voices):
-        for part in ("enrol", "test"):
-            for room, made in enumerate(getattr(voice, part)):
-                arrays |= {f"{index}/{part}/{room}/{model}": made.of(model).astype(np.float16) for model in MODELS}
+        parts = {"enrol": voice.enrol, "test": voice.test, "own": (voice.own,)}
+        for part, rooms in parts.items():
+            for room, made in enumerate(rooms):
+                place = f"{index}/{part}/{room}"
+                arrays |= {f"{place}/{model}": made.of(model).astype(np.float16) for model in MODELS}
+                arrays |= {} if made.heard is None else {f"{place}/heard": made.heard}
     np.savez(path, **arrays)
 
 
-def load_voices(path: Path) -> list[Voice]:
+def load_voices(path: Path) -> tuple[list[Voice], Embeddings]:
     """What `save_voices` kept."""
     with np.load(path, allow_pickle=False) as file:
-        return [
+
+        def read(name: str) -> Embeddings:
+            made = (file[f"{name}/{model}"].astype(np.float32) for model in MODELS)
+            return Embeddings(*made, file.get(f"{name}/heard"))
+
+        voices = [
             Voice(
-                *(
-                    tuple(
-                        Embeddings(*(file[f"{index}/{part}/{room}/{model}"].astype(np.float32) for model in MODELS))
-                        for room in range(ROOMS + 1)
-                    )
-                    for part in ("enrol", "test")
-                ),
-                str(corpus),
+                tuple(read(f"{index}/enrol/{room}") for room in range(ENROL_ROOMS + 1)),
+                tuple(read(f"{index}/test/{room}") for room in range(TEST_ROOMS + 1)),
+                str(name),
+                read(f"{index}/own/0"),
             )
-            for index, corpus in enumerate(file["corpus"])
+            for index, name in enumerate(file["names"])
         ]
+        return voices, read("cohort")
 
 
 def _sound(recordings: tuple[Recording, ...]) -> Audio:
@@ -122,13 +193,8 @@ def _sound(recordings: tuple[Recording, ...]) -> Audio:
     return concatenate(parts)
 
 
-def _in_room(augmenter: WaveformAugmenter, clip: np.ndarray, room: int) -> np.ndarray:
-    """Room 0 is the recording as it is; in the others the same generator makes the same choices for every clip."""
-    return augmenter(clip, np.random.default_rng(room)) if room else clip
-
-
-def _clips(speech: Audio, *, step: float) -> list[np.ndarray]:
-    """5 s every `step` s; one shorter one where that is all there is."""
-    starts = np.arange(0.0, max(0.0, speech.duration - SEGMENT_SECONDS) + 1e-6, step)
+def _clips(speech: Audio) -> list[np.ndarray]:
+    """5 s after 5 s, prepared; one shorter one where that is all there is."""
+    starts = np.arange(0.0, max(0.0, speech.duration - SEGMENT_SECONDS) + 1e-6, SEGMENT_SECONDS)
     made = [prepare(speech.between(start, start + SEGMENT_SECONDS)) for start in starts]
     return [samples for samples in made if samples is not None]

@@ -12,9 +12,10 @@ import numpy as np
 
 from core import protocol
 from core.audio import SEGMENT_SECONDS
-from core.embedder import MODELS, Embedder, Embeddings
+from core.embedder import MODELS, Embedder, Embeddings, with_windows
 from core.evaluation import Cell, FittedHeads, draw
 from core.heads import Calibration
+from core.rooms import ROOMS
 
 ENROL_SECONDS = (5, 10, 15, 20, 30, 45, 60)  # s of speech
 PEOPLE = (2, 3, 5, 10, 20, 50)
@@ -22,8 +23,8 @@ PEOPLE = (2, 3, 5, 10, 20, 50)
 
 @dataclass(frozen=True, eq=False)
 class Voices:
-    """Everybody of a folder: `segments[i]` and the `windows[i]` between them, in order, of up to 60 s; `tests` of other
-    sessions by `owner`, int (tests,)."""
+    """Everybody of a folder: `segments[i]` and the `windows[i]` between them (in each of `core.rooms`), in order, of up
+    to 60 s; `tests` of other sessions by `owner`, int (tests,)."""
 
     names: tuple[str, ...]
     segments: tuple[Embeddings, ...]
@@ -37,7 +38,7 @@ class Voices:
         """What everybody enrols with when `seconds` of speech are taken: segments and the windows between them."""
         count = max(1, int(seconds / SEGMENT_SECONDS))
         return [
-            _joined([_first(one, count), _first(between, count - 1)])
+            with_windows(_first(one, count), _first(between, (count - 1) * len(ROOMS)))
             for one, between in zip(self.segments, self.windows, strict=True)
         ]
 

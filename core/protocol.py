@@ -72,7 +72,8 @@ class Subject:
 
 @dataclass(frozen=True, eq=False)
 class EnrolmentClips:
-    """Prepared sound that enrols: `segments` float32 (n, 80000), and the `windows` between them (n - 1, 80000)."""
+    """Prepared sound that enrols: `segments` float32 (n, 80000), and the windows between them as they sound in each of
+    `core.rooms`, `windows` ((n - 1) * rooms, 80000)."""
 
     segments: np.ndarray
     windows: np.ndarray

@@ -28,7 +28,7 @@ from core.enrolment import (
     most_alike,
 )
 from core.errors import EnrolmentRefused
-from core.heads import SILENT, Calibration, Decision, Heads
+from core.heads import CROWD, SILENT, Calibration, Decision, Heads
 from core.microphone_match import differences
 from core.names import shortened
 from core.segments import Quality, Segment, cut, prepare_judged
@@ -69,10 +69,10 @@ class Recognizer:
         with self._lock:
             revision = self.store.revision()
             if self._heads is None or revision != self._revision:
-                people = self.store.embeddings(self.model_id)
+                people = self.store.embeddings(self.model_id, windows_up_to=CROWD)
                 self._heads = Heads(
                     [person.profile.name for person in people],
-                    [Embeddings(person.cnn, person.ann) for person in people],
+                    [person.embeddings for person in people],
                     self.embedder.cohort,
                     self._calibration,
                     sureness=self.store.sureness() or 0.0,

@@ -133,7 +133,7 @@ def _none(person: Enrolled) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _rows(person: Enrolled, mask: np.ndarray) -> Embeddings:
-    return Embeddings(person.cnn[mask], person.ann[mask])
+    return person.embeddings.rows(mask)
 
 
 def _judged(

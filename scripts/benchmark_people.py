@@ -9,13 +9,14 @@ import numpy as np
 
 from core.embedder import Embedder, Embeddings
 from core.enrolled import EnrolledSegment, PersonRecord, SessionRecord
-from core.heads import Calibration, Heads
+from core.heads import CROWD, Calibration, Heads
 from core.pace import interleaved
+from core.rooms import ROOMS
 from core.segments import Quality
 from core.speakers import SpeakerStore
 
 TIME = "2026-11-25T12:00:00+00:00"
-SEGMENTS, WINDOWS = 6, 5  # of an enrolment of 30 s
+SEGMENTS, WINDOWS = 6, 5 * len(ROOMS)  # of an enrolment of 30 s
 REPEATS = 3
 
 
@@ -41,10 +42,10 @@ def measure_people(counts: list[int]) -> dict:
         with TemporaryDirectory(ignore_cleanup_errors=True) as home:
             store = SpeakerStore(home)
             store.add_people(crowd(count, embedder))
-            read = lambda: store.embeddings(embedder.model_id)  # noqa: B023, E731 - called in this turn
+            read = lambda: store.embeddings(embedder.model_id, windows_up_to=CROWD)  # noqa: B023, E731 - in this turn
             people = read()
             names = [one.profile.name for one in people]
-            voices = [Embeddings(one.cnn, one.ann) for one in people]
+            voices = [one.embeddings for one in people]
             calibration = Calibration(**embedder.calibration)
             fit = lambda: Heads(names, voices, embedder.cohort, calibration)  # noqa: B023, E731 - the same
             heads = fit()

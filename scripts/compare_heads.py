@@ -4,8 +4,9 @@
     python scripts/compare_heads.py voices.npz
 
 Every head sees the same draws of five (`core.calibration.draws`: one simulated room enrols, tests come from that and
-from another room, strangers from the same corpus). Verification EER and open-set EER need one threshold for all
-people; the interval is a bootstrap over draws.
+from another room, strangers from the same corpus). Voices are drawn from one half of those held out; compensation and
+PLDA have learned from the other half, in other rooms (`core.held_out.crossed`). Verification EER and open-set EER need
+one threshold for all people; the interval is a bootstrap over draws.
 """
 
 from __future__ import annotations
@@ -14,30 +15,37 @@ import argparse
 import json
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from core.calibration import Draw, draws
-from core.embedder import MODELS, PRETRAINED, Embedder
+from core.calibration import Calibration, Draw, draws
+from core.compensation import within_class_covariance
+from core.embedder import MODELS, PRETRAINED, Embedder, Embeddings
 from core.errors import SpeakerError
 from core.evaluation import equal_error_rate, mean_embedding
 from core.heads import fit_svms
-from core.held_out import load_voices
+from core.held_out import compensated, compensations, crossed, load_voices
 from core.nearness import NEAREST, measure_nearness
 
-Scorer = Callable[[list[np.ndarray], np.ndarray, np.ndarray], np.ndarray]  # people, cohort, tests -> (tests, people)
+# people, cohort (m, D), tests (n, D) -> scores (n, people); of each person embeddings as heard, and with the windows
+Scorer = Callable[[list[np.ndarray], list[np.ndarray], np.ndarray, np.ndarray], np.ndarray]
+WITHOUT = {  # what is measured without compensation too, and its name then
+    "cosine to the mean": "cosine to the mean, no compensation",
+    "linear SVM with cohort, and the lead": "SVM and the lead, no compensation",
+}
 
 
-def cosine(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
-    return tests @ np.stack([mean_embedding(one) for one in people]).T
+def cosine(heard: list[np.ndarray], all_of: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
+    return tests @ np.stack([mean_embedding(one) for one in heard]).T
 
 
-def as_norm(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
+def as_norm(heard: list[np.ndarray], all_of: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
     """Adaptive symmetric normalisation (Matejka et al. 2017, "Analysis of score normalization")."""
-    means = np.stack([mean_embedding(one) for one in people])
+    means = np.stack([mean_embedding(one) for one in heard])
     of_tests, of_means = (np.sort(one @ cohort.T, axis=1)[:, -NEAREST:] for one in (tests, means))
     scores = tests @ means.T
     by_test = (scores - of_tests.mean(axis=1, keepdims=True)) / of_tests.std(axis=1, keepdims=True)
@@ -45,17 +53,28 @@ def as_norm(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> 
     return (by_test + by_person) / 2
 
 
-def svm_enrolled_only(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
-    return fit_svms(people, cohort[:0]).scores(tests)
+def svm_enrolled_only(
+    heard: list[np.ndarray], all_of: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray
+) -> np.ndarray:
+    return fit_svms(heard, cohort[:0]).scores(tests)
 
 
-def svm_cohort(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
-    return fit_svms(people, cohort).scores(tests)
+def svm_cohort(heard: list[np.ndarray], all_of: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
+    return fit_svms(all_of, cohort).scores(tests)
 
 
-def svm_and_lead(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
-    """The SVM with cohort, and how much nearer a test is to the person than to the nearest of the cohort."""
-    return svm_cohort(people, cohort, tests) + 4.0 * measure_nearness(people, cohort).lead(tests)
+def svm_and_lead(weight: float) -> Scorer:
+    """What ships: how much nearer a test is to the person than to the nearest of the cohort has a weight."""
+
+    def score(heard: list[np.ndarray], all_of: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
+        return svm_cohort(heard, all_of, cohort, tests) + weight * measure_nearness(heard, cohort).lead(tests)
+
+    return score
+
+
+def without_rooms(score: Scorer) -> Scorer:
+    """The same, taught the segments only."""
+    return lambda heard, all_of, cohort, tests: score(heard, heard, cohort, tests)
 
 
 def two_covariance(within: np.ndarray, between: np.ndarray) -> Scorer:
@@ -67,9 +86,9 @@ def two_covariance(within: np.ndarray, between: np.ndarray) -> Scorer:
     inverse, alone = np.linalg.inv(pair), np.linalg.inv(total)
     own, cross = alone - inverse[:size, :size], -inverse[:size, size:]
 
-    def score(people: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
+    def score(heard: list[np.ndarray], all_of: list[np.ndarray], cohort: np.ndarray, tests: np.ndarray) -> np.ndarray:
         centre = cohort.mean(axis=0)
-        means, tests = np.stack([mean_embedding(one) for one in people]) - centre, tests - centre
+        means, tests = np.stack([mean_embedding(one) for one in heard]) - centre, tests - centre
         quadratic = 0.5 * (
             np.einsum("nd,de,ne->n", tests, own, tests)[:, None] + np.einsum("nd,de,ne->n", means, own, means)
         )
@@ -80,9 +99,9 @@ def two_covariance(within: np.ndarray, between: np.ndarray) -> Scorer:
 
 def covariances(voices: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """Within and between voices (D, D), from one (n_i, D) array for each; some of the identity keeps them regular."""
-    means = np.stack([one.mean(axis=0) for one in voices])
-    within = np.mean([np.cov(one.T, bias=True) for one in voices if len(one) > 2], axis=0)
-    between = np.cov(means.T)
+    owners = np.repeat(np.arange(len(voices)), [len(one) for one in voices])
+    within = within_class_covariance(np.concatenate(voices), owners)
+    between = np.cov(np.stack([one.mean(axis=0) for one in voices]).T)
     small = 1e-4 * np.eye(len(within))
     return within + small, between + small
 
@@ -91,7 +110,8 @@ def measured(score: Scorer, drawn: list[Draw], model: str, cohort: np.ndarray) -
     """(draws, 3): accuracy, verification EER, open-set EER of each draw."""
     rows = []
     for one in drawn:
-        scores = score([person.of(model) for person in one.people], cohort, one.tests.of(model))
+        heard, all_of = ([getattr(person, way)(model) for person in one.people] for way in ("heard_by", "of"))
+        scores = score(heard, all_of, cohort, one.tests.of(model))
         mine = one.truth >= 0
         hit = scores[mine].argmax(axis=1) == one.truth[mine]
         own = one.truth[:, None] == np.arange(scores.shape[1])
@@ -116,31 +136,73 @@ def arguments() -> argparse.ArgumentParser:
     return parser
 
 
+@dataclass(frozen=True, eq=False)
+class Half:
+    """Draws from one half of the voices and the cohort, with compensation and without (`plain`); `others`: the other
+    half in rooms of their own, with compensation."""
+
+    drawn: list[Draw]
+    cohort: Embeddings
+    plain: list[Draw]
+    plain_cohort: Embeddings
+    others: list[Embeddings]
+
+
+def halves(path: Path, *, count: int, seed: int) -> list[Half]:
+    """Both halves of the voices kept in `path`, half of `count` draws from each."""
+    voices, cohort = load_voices(path)
+    found = []
+    for mine, near in crossed(voices, cohort):
+        names = {voice.name for voice in mine}
+        others = [voice for voice in voices if voice.name not in names]
+        matrices = compensations(others)
+        drawn, plain = (
+            list(draws(some, count=count // 2, seed=seed))
+            for some in (mine, [voice for voice in voices if voice.name in names])
+        )
+        found.append(Half(drawn, near, plain, cohort, [compensated(voice.own, matrices) for voice in others]))
+    return found
+
+
+def heads_of(model: str, half: Half, lead: float) -> dict[str, Scorer]:
+    """By name all heads that are compared."""
+    ships = svm_and_lead(lead)
+    return {
+        "cosine to the mean": cosine,
+        f"AS-norm, {NEAREST} nearest of the cohort": as_norm,
+        "linear SVM, people enrolled only": svm_enrolled_only,
+        "linear SVM with cohort": svm_cohort,
+        "two-covariance PLDA": two_covariance(*covariances([one.of(model) for one in half.others])),
+        "linear SVM with cohort, and the lead": ships,
+        "the same, no simulated rooms": without_rooms(ships),
+    }
+
+
+def table(model: str, parts: list[Half], lead: float) -> dict[str, np.ndarray]:
+    """By head what `measured` found in all draws, (draws, 3)."""
+    rows: dict[str, list[np.ndarray]] = {}
+    for half in parts:
+        heads = heads_of(model, half, lead)
+        for name, score in heads.items():
+            rows.setdefault(name, []).append(measured(score, half.drawn, model, half.cohort.of(model)))
+        for name, without in WITHOUT.items():
+            rows.setdefault(without, []).append(measured(heads[name], half.plain, model, half.plain_cohort.of(model)))
+    return {name: np.concatenate(values) for name, values in rows.items()}
+
+
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
-    voices, cohort = load_voices(args.voices), Embedder(args.pretrained).cohort
-    drawn = list(draws(voices, count=args.draws, seed=args.seed))
+    calibration = Calibration(**Embedder(args.pretrained).calibration)
+    parts = halves(args.voices, count=args.draws, seed=args.seed)
     chance = np.random.default_rng(0)
     made: dict[str, dict[str, list]] = {model: {} for model in MODELS}
     for model in MODELS:
-        heads: dict[str, Scorer] = {
-            "cosine to the mean": cosine,
-            f"AS-norm, {NEAREST} nearest of the cohort": as_norm,
-            "linear SVM, people enrolled only": svm_enrolled_only,
-            "linear SVM with cohort": svm_cohort,
-            "linear SVM with cohort, and the lead over the nearest": svm_and_lead,
-        }
-        # half of the held-out voices give the covariances: in the draws they may be met again, which flatters PLDA
-        heads["two-covariance PLDA (fitted on these voices)"] = two_covariance(
-            *covariances([np.concatenate([room.of(model) for room in voice.enrol]) for voice in voices[::2]])
-        )
-        for name, score in heads.items():
-            values = measured(score, drawn, model, cohort.of(model))
+        for name, values in table(model, parts, getattr(calibration, f"{model}_lead")).items():
             again = values[chance.integers(len(values), size=(1000, len(values)))].mean(axis=1)
             low, high = np.percentile(again, [2.5, 97.5], axis=0)
             made[model][name] = [[float(v) for v in cell] for cell in zip(values.mean(axis=0), low, high, strict=True)]
             cells = "  ".join(f"{100 * value:5.1f} ({100 * a:.1f}-{100 * b:.1f})" for value, a, b in made[model][name])
-            print(f"{model.upper()}  {name:55}  {cells}", flush=True)
+            print(f"{model.upper()}  {name:40}  {cells}", flush=True)
     if args.json:
         args.json.write_text(json.dumps(made, indent=1) + "\n", encoding="utf-8")
     return 0

@@ -3,7 +3,8 @@
     python scripts/export_model.py --cnn runs/cnn --ann runs/ann --dataset dataset --recordings DIR... --noise DIR
 
 `--recordings` are the folders the dataset was made of: the speakers in its validation split (made with
-`--split speaker`) are heard by no network, so the calibration is fitted on them.
+`--split speaker`) are heard by no network, so they tell how a voice varies from room to room (which is folded into the
+networks' last layers), and the calibration is fitted on them: each half with what the other half told.
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the o
 
 import numpy as np
 
-from core.calibration import NEUTRAL, calibrate, expected_calibration_error, simulate
+from core.calibration import NEUTRAL, calibrate, expected_calibration_error, joined, simulate
+from core.compensation import compensate
 from core.dataset.build import audio_files, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
 from core.errors import DatasetError, SpeakerError
 from core.examples import load_features, load_images
 from core.heads import probabilities
-from core.held_out import held_out_voices, save_voices
+from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
 from core.spectral import COLUMNS
 from core.training import restore
 
+DRAWS = 60  # simulated enrolments of five, for each half of the held-out voices
 TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
 
 
@@ -63,11 +66,14 @@ def read_recipe(run: Path) -> dict:
     return recipe | {"first": read_recipe(Path(recipe["start"]))} if recipe.get("start") else recipe
 
 
-def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarray) -> dict[str, dict]:
-    """Write cnn.onnx and ann.onnx, each compared with Keras on real segments; returns their recipes."""
+def export_networks(
+    args: argparse.Namespace, images: np.ndarray, rows: np.ndarray, matrices: dict[str, np.ndarray] | None = None
+) -> dict[str, dict]:
+    """Write cnn.onnx and ann.onnx, with `matrices` compensated by them (`core.exchange.fold`), each compared with Keras
+    on real segments; returns their recipes."""
     import onnxruntime
 
-    from core.exchange import export
+    from core.exchange import export, fold
     from core.networks import ARCHITECTURES
 
     recipes = {}
@@ -79,8 +85,11 @@ def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarr
         options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
         body = ARCHITECTURES[recipe["architecture"]](**options)
         restore(run / "checkpoint.npz", body.variables)
-        path = args.output / f"{name}.onnx"
         wanted = np.asarray(body(inputs))
+        if matrices:
+            fold(body, matrices[name])
+            wanted = compensate(wanted, matrices[name])
+        path = args.output / f"{name}.onnx"
         export(body, path)
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
         made = session.run(None, {session.get_inputs()[0].name: inputs})[0]
@@ -88,9 +97,7 @@ def export_networks(args: argparse.Namespace, images: np.ndarray, rows: np.ndarr
         if gap > TOLERANCE:
             raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
-        recipes[name] = recipe | {
-            "difference": gap,
-        }
+        recipes[name] = recipe | {"difference": gap}
     return recipes
 
 
@@ -108,6 +115,10 @@ def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
         files = audio_files(args.noise)[::5]
         parts.append(embedder.embed([piece for path in files for piece in noise_segments(path)[:1]]))
     return Embeddings(*(np.concatenate([part.of(name) for part in parts]) for name in ("cnn", "ann")))
+
+
+def _save_cohort(args: argparse.Namespace, cohort: Embeddings) -> None:
+    np.savez_compressed(args.output / "cohort.npz", cnn=cohort.cnn.astype("f2"), ann=cohort.ann.astype("f2"))
 
 
 def write_description(args: argparse.Namespace, recipes: dict, calibration: dict, report: dict) -> str:
@@ -141,12 +152,10 @@ def main(argv: list[str] | None = None) -> int:
     args.output.mkdir(parents=True, exist_ok=True)
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = export_networks(args, *check)
-    np.savez(args.output / "cohort.npz", cnn=np.zeros((1, 192), "f2"), ann=np.zeros((1, 192), "f2"))
+    _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))
     write_description(args, recipes, asdict(NEUTRAL), {})
     embedder = Embedder(args.output)
     cohort = cohort_of(args, embedder)
-    np.savez_compressed(args.output / "cohort.npz", cnn=cohort.cnn.astype("f2"), ann=cohort.ann.astype("f2"))
-    write_description(args, recipes, asdict(NEUTRAL), {})
     names = load_features(args.dataset, "validation").names
     voices = held_out_voices(
         find_speakers(args.recordings),
@@ -157,9 +166,12 @@ def main(argv: list[str] | None = None) -> int:
         progress=lambda made: tqdm(made, "held-out voices", len(names)),
     )
     if args.voices:
-        save_voices(args.voices, voices)
-    trials = simulate(voices, cohort, seed=args.seed)
+        save_voices(args.voices, voices, cohort)
+    trials = joined([simulate(*half, count=DRAWS, seed=args.seed) for half in crossed(voices, cohort)])
     calibration = calibrate(trials)
+    matrices = compensations(voices)
+    recipes = export_networks(args, *check, matrices)
+    _save_cohort(args, compensated(cohort, matrices))
     report = {"tests": len(trials.truth)}
     for answer, log_odds in calibration.log_odds(trials.scores, trials.leads).items():
         chances = probabilities(log_odds)

@@ -21,6 +21,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TRAINING_ONLY = (
     *("core.networks", "core.augment", "core.dataset", "core.training", "core.examples"),
     *("core.calibration", "core.exchange", "core.held_out", "core.rival", "core.contest", "core.ceilings"),
+    "core.compensation",
 )
 # Heavy packages: inside functions only, but for two modules that are themselves loaded inside functions only.
 AT_LOAD = {"core.networks": {"keras"}, "core.sources.one_host": {"yt_dlp"}}

@@ -73,7 +73,7 @@ def test_strangers_come_from_the_corpus_of_the_people_enrolled():
     chance = np.random.default_rng(6)
     cohort = Embeddings(*(unit(chance.standard_normal((30, SIZE))) for _ in MODELS))
     voices = people(chance, 10)
-    mixed = [replace(voice, corpus="large" if index < 7 else "small") for index, voice in enumerate(voices)]
+    mixed = [replace(voice, name="large-1" if index < 7 else "small-1") for index, voice in enumerate(voices)]
     made = simulate(mixed, cohort, count=2, people=5)
     assert len(made.truth) == 2 * (7 + 10) * 4
 

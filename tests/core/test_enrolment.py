@@ -8,6 +8,7 @@ from core.embedder import Embedder
 from core.enrolment import MAX_ENROL_SECONDS, MIN_ENROL_SECONDS
 from core.errors import DuplicateName, EnrolmentRefused, InvalidName, StoreError, UnknownSpeaker, VoiceInDoubt
 from core.recognizer import Recognizer
+from core.rooms import ROOMS
 from core.sureness import recommend
 from tests.core import voices
 
@@ -30,11 +31,11 @@ def blocks(sound: Audio, size: int) -> list[Audio]:
     return [Audio(sound.samples[start : start + size]) for start in range(0, len(sound), size)]
 
 
-def test_enrolment_keeps_six_segments_and_the_windows_between(empty, voice):
+def test_enrolment_keeps_six_segments_and_the_windows_between_in_every_room(empty, voice):
     made = empty.enrol("Amina", voice("amina_enrol"), consent=True, source="file amina.opus")
     (person,) = empty.store.embeddings(empty.model_id)
     count = made.profile.segments
-    assert count >= 6 and person.kinds == ("segment",) * count + ("window",) * (count - 1)
+    assert count >= 6 and person.kinds == ("segment",) * count + ("window",) * (count - 1) * len(ROOMS)
     assert made.profile.name == "Amina" and made.warnings == [] and len(made.qualities) == count
     assert made.speech == 5.0 * count >= 30 and made.warnings == [] and made.profile.model_id == empty.model_id
     np.testing.assert_allclose(np.linalg.norm(person.cnn, axis=1), 1.0, atol=1e-4)

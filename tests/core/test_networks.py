@@ -258,6 +258,25 @@ def test_onnx_equals_keras(networks, small, images, rows, tmp_path, which):
         np.testing.assert_allclose(made, wanted[:count], atol=2e-3)
 
 
+@pytest.mark.parametrize("which", ["cnn", "ann"])
+def test_a_folded_matrix_multiplies_the_embedding(networks, images, rows, chance, which):
+    from core.compensation import compensate
+    from core.errors import DatasetError
+    from core.exchange import fold
+
+    body, inputs = (networks.cnn(**SMALL), images) if which == "cnn" else (networks.ann(hidden=(16,)), rows[:4])
+    norm = body.layers[-2]
+    for weight, low, high in zip(norm.weights, (0.5, -1.0, -1.0, 0.5), (2.0, 1.0, 1.0, 2.0), strict=True):
+        weight.assign(chance.uniform(low, high, weight.shape))
+    matrix = chance.standard_normal((networks.EMBEDDING,) * 2)
+    matrix = matrix + matrix.T
+    wanted = compensate(np.asarray(body(inputs)), matrix)
+    fold(body, matrix)
+    np.testing.assert_allclose(np.asarray(body(inputs)), wanted, atol=1e-4)
+    with pytest.raises(DatasetError, match="nothing folded"):
+        fold(networks.original_ann(), matrix)
+
+
 def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_path):
     """A fresh CNN with the weights of the file answers as the one that was exported, and in training mode too."""
     from core.errors import DatasetError

@@ -32,6 +32,16 @@ def test_what_goes_in_comes_out(store, tmp_path):
     assert len(set(amina.sessions)) == 1 and amina.sessions[0] != jo.sessions[0]
 
 
+def test_a_crowd_is_read_without_windows(store):
+    for seed in range(3):
+        enrol(store, f"Person {seed}", seed, windows=5)
+    few, many = (store.embeddings("m1", windows_up_to=count) for count in (3, 2))
+    assert [one.kinds.count("window") for one in few] == [5] * 3 and [one.kinds.count("window") for one in many] == [
+        0
+    ] * 3
+    np.testing.assert_array_equal(many[2].cnn, few[2].segments.cnn)
+
+
 def test_a_second_session(store):
     enrol(store, "Amina", 1)
     both = store.add_session("amina", segments=voice(2), model_id="m1", source="file talk.wav", consent=True)
