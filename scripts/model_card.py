@@ -54,8 +54,8 @@ LIMITS = """\
 """
 
 
-def percent(value: float) -> str:
-    return f"{100 * value:.1f} %"
+def percent(value: float | None) -> str:
+    return "" if value is None else f"{100 * value:.1f} %"  # without strangers there is no open set
 
 
 def table(results: dict, models: list[str], keys: list[str], *, first: str = "channel", people: str = "5") -> str:
