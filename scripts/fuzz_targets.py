@@ -10,6 +10,7 @@ import sqlite3
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
+from copy import deepcopy
 from functools import cache
 from pathlib import Path
 
@@ -259,15 +260,15 @@ def restructured(chance: random.Random, document: dict) -> dict:
             if kind == 0:
                 del here[place]
             elif kind == 1 and isinstance(here, list):
-                here.append(here[place])
+                here.append(deepcopy(here[place]))
             elif kind == 2:
-                here[place] = here[chance.choice(places)]
+                here[place] = deepcopy(here[chance.choice(places)])
             elif kind == 3 and isinstance(here[place], float):
                 here[place] = chance.choice((0, -0.0, 1e-300, -7, 999_999, 1e6, chance.uniform(-100, 100)))
             elif kind == 3 and isinstance(here[place], str) and len(here[place]) < 50:
                 here[place] = here[place].replace(chance.choice(here[place] or " "), chance.choice(ALPHABET))
             else:
-                here[place] = chance.choice(VALUES)
+                here[place] = deepcopy(chance.choice(VALUES))
             break
     return document
 

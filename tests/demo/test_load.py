@@ -62,6 +62,7 @@ class Talker:
     def __init__(self, url: str, sound: np.ndarray):
         self.page, self.sound = Page(url), sound
         self.sent = self.skipped = self.second = 0
+        self.settled = self._skipped_then = 0  # left out before the last slice but one: the last hole may be none yet
         self.latencies: list[float] = []
         self.screens: Counter[str] = Counter()
         self.last = ""  # the newest screen as it came
@@ -121,6 +122,7 @@ class Talker:
 
     def send(self, piece: dict) -> None:
         self.sent += 1
+        self.settled, self._skipped_then = self._skipped_then, self.skipped
         self._sent_at = time.monotonic()
         self.post("", {"data": [piece, None], "event_id": self.event, "session_hash": self.page.session})
 
@@ -181,7 +183,8 @@ def test_eight_pages_each_hear_their_own_speaker(server, folder, voice, request)
         assert talker.sent > 0 and owner in set(talker.screens) | closed, (owner, talker.screens, talker.last[-500:])
         assert set(talker.screens) <= {owner, *NOBODY}, "another's voice on this screen"
         assert closed <= {owner, *NOBODY}, "another's voice in this session"
-        assert abs(ear.moment.lost - talker.skipped) <= 2.0 + 0.1 * talker.skipped, "what was left out is counted"
+        slack = 2.0 + 0.1 * talker.skipped
+        assert talker.settled - slack <= ear.moment.lost <= talker.skipped + slack, "what was left out is counted"
         assert len(ear._ring) <= RING_SAMPLES
     third = len(memory) // 3
     assert memory[-1] - memory[third] < GROWTH_MB, memory
@@ -202,13 +205,17 @@ def test_a_flood_is_dropped_and_counted(server, voice):
             pieces.append(talker.slice())
         for piece in pieces:
             talker.send(piece)
-        deadline = time.monotonic() + 60
-        while ear_of(blocks, talker.page.session).moment.at < FLOOD - 1 and time.monotonic() < deadline:
-            time.sleep(0.1)
+        deadline = (
+            time.monotonic() + 60
+        )  # the page goes on: only what comes next tells a hole from a page that stood still
+        while ear_of(blocks, talker.page.session).moment.at < FLOOD and time.monotonic() < deadline:
+            time.sleep(1.0)
+            talker.second += 1
+            talker.send(talker.slice())
         talker.post("/close", {})
         listener.join(60)
     moment, answers = ear_of(blocks, talker.page.session).moment, len(talker.latencies)
-    assert moment.at == pytest.approx(FLOOD, abs=1) and moment.lost > FLOOD / 3, (moment.at, moment.lost)
-    assert answers < FLOOD, "not every slice of a flood has an answer"
+    assert FLOOD <= moment.at <= talker.second and moment.lost > FLOOD / 3, (moment.at, moment.lost)
+    assert answers < talker.second, "not every slice of a flood has an answer"
     assert "of sound lost in" in talker.last
     talker.page.close()
