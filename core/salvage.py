@@ -70,18 +70,21 @@ def _copy(broken: sqlite3.Connection, whole: sqlite3.Connection, table: str) -> 
 
 
 def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple]:
-    """The rows of a table in order, stepping over what cannot be read."""
+    """The rows of a table in order, stepping over what cannot be read and what would lead back."""
     last, step, failures = -1, 1, 0
     while failures < MAX_FAILURES:
         try:
             row = db.execute(query, (last,)).fetchone()
+            if row is None:
+                return
+            readable = row[0] > last  # else a number out of its place, behind which the same rows come for ever
         except (sqlite3.DatabaseError, OverflowError):
+            readable = False
+        if readable:
+            last, step, failures = row[0], 1, 0
+            yield row[1:]
+        else:
             last, step, failures = last + step, min(2 * step, MAX_STEP), failures + 1
-            continue
-        if row is None:
-            return
-        last, step, failures = row[0], 1, 0
-        yield row[1:]
 
 
 def _believe_only_what_is_sound(db: sqlite3.Connection) -> None:

@@ -67,6 +67,21 @@ def test_an_embedding_that_was_written_over_is_not_believed(good, tmp_path):
     assert "Person 7" not in {profile.name for profile in store.profiles()}
 
 
+def test_a_row_that_leads_back_to_the_first_is_left_out(good, tmp_path):
+    """The number of the last person on their page is 1: who asks for what follows 29 gets 1, and so on for ever."""
+    (tmp_path / "good.db").write_bytes(good)
+    with sqlite3.connect(tmp_path / "good.db") as db:
+        root = db.execute("SELECT rootpage FROM sqlite_master WHERE name = 'speakers'").fetchone()[0]
+    db.close()
+    page = (root - 1) * PAGE
+    kind, cells = good[page], int.from_bytes(good[page + 3 : page + 5], "big")
+    assert kind == 0x0D and cells == 30, "all people on one page of the table"
+    last = page + int.from_bytes(good[page + 8 + 2 * 29 : page + 10 + 2 * 29], "big")
+    assert good[last] < 128 and good[last + 1] == 30, "length of the row, then its number"
+    store = opened(tmp_path / "home", good[: last + 1] + b"\x01" + good[last + 2 :])
+    assert store.notice and assert_sound(store) >= 28
+
+
 def test_what_has_no_head_saves_nobody(good, tmp_path):
     for content in (b"text " * 2000, b"\0" * PAGE + good[PAGE:], good[:100]):
         store = opened(tmp_path / "home", content)
