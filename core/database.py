@@ -108,6 +108,10 @@ class Database:
             if type(error) is not sqlite3.DatabaseError:
                 raise StoreError(f"{self.path} refused this ({error}); nothing was changed") from error
             raise _Damaged(f"{self.path} is damaged ({error}): start again, it will be set aside") from error
+        except UnicodeDecodeError as error:  # SQLite's own complaint, which quotes what it found
+            raise _Damaged(
+                f"{self.path} is damaged (its tables have no names): start again, it will be set aside"
+            ) from error
 
     @contextmanager
     def change(self, *, scrub: bool = False, people: bool = True) -> Iterator[sqlite3.Connection]:

@@ -21,6 +21,7 @@ TABLES = ("speakers", "sessions", "segments", "recordings", "corrections")
 LENGTH_TOLERANCE = 1e-2  # of an embedding's length 1
 MIN_SEGMENTS = 4  # of a session; fewer are no enrolment (20 s, see `core.recognizer`)
 MAX_STEP = 64  # row numbers skipped at once where nothing can be read
+UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: SQLite's complaint quotes bytes that are no text
 MAX_FAILURES = 5_000  # reads that fail one after another before a table is given up
 
 
@@ -44,7 +45,7 @@ def salvage(damaged: Path, whole: sqlite3.Connection) -> list[str]:
             whole.execute("UPDATE changes SET revision = revision + 1")
         whole.execute("COMMIT")
         return names
-    except sqlite3.DatabaseError:  # nothing in it can be read at all
+    except UNREADABLE:  # nothing in it can be read at all
         whole.execute("ROLLBACK")
         return []
     finally:
@@ -56,7 +57,7 @@ def _copy(broken: sqlite3.Connection, whole: sqlite3.Connection, table: str) -> 
     wanted = [row[1] for row in whole.execute(f"PRAGMA table_info({table})")]
     try:
         there = {row[1] for row in broken.execute(f"PRAGMA table_info({table})")}
-    except sqlite3.DatabaseError:
+    except UNREADABLE:
         return
     columns = ", ".join(name for name in wanted if name in there)
     if not columns:
@@ -78,7 +79,7 @@ def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple]:
             if row is None:
                 return
             readable = row[0] > last  # else a number out of its place, behind which the same rows come for ever
-        except (sqlite3.DatabaseError, OverflowError):
+        except (*UNREADABLE, OverflowError):
             readable = False
         if readable:
             last, step, failures = row[0], 1, 0

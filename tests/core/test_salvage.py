@@ -82,6 +82,22 @@ def test_a_row_that_leads_back_to_the_first_is_left_out(good, tmp_path):
     assert store.notice and assert_sound(store) >= 28
 
 
+def test_a_complaint_of_sqlite_that_is_no_text_is_damage(good, tmp_path):
+    """A table's name is no UTF-8 and its layout is broken: Python cannot even read what SQLite says of it."""
+    place = good.index(b"tablespeakersspeakers") + len("table")
+    spoilt = bytearray(good)
+    spoilt[place : place + 8] = b"\xca\xff\xca\xff\xca\xff\xca\xff"
+    start = good.index(b"CREATE TABLE speakers", place)
+    spoilt[start : start + 12] = b"BROKEN BROKE"
+    (tmp_path / "bad.db").write_bytes(spoilt)
+    db = sqlite3.connect(tmp_path / "bad.db")
+    with pytest.raises(UnicodeDecodeError):
+        db.execute("SELECT * FROM speakers")
+    db.close()
+    store = opened(tmp_path / "home", bytes(spoilt))
+    assert store.notice and assert_sound(store) == 0
+
+
 def test_what_has_no_head_saves_nobody(good, tmp_path):
     for content in (b"text " * 2000, b"\0" * PAGE + good[PAGE:], good[:100]):
         store = opened(tmp_path / "home", content)
