@@ -13,6 +13,8 @@ endif
 PY := $(BIN)/python
 APP := $(VENV)/.app-installed
 ALL := $(VENV)/.all-installed
+# Most tests wait, for a browser or for sound in real time: three at once use two cores well.
+PYTEST := $(PY) -m pytest -n 3 --dist loadfile
 PIP := $(PY) -m pip --disable-pip-version-check install --prefer-binary
 # The first interpreter that fits: the usual one, else any that is installed.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
@@ -26,10 +28,10 @@ demo: $(APP)  ## set up once, then open the app on 127.0.0.1
 	$(PY) -m demo $(ARGS)
 
 test: $(ALL)  ## the fast tests, a few minutes (ARGS="-k audio" for some)
-	$(PY) -m pytest -m "not slow" $(ARGS)
+	$(PYTEST) -m "not slow" $(ARGS)
 
 check: lint  ## all that CI does: rules, and all tests, with a real browser and a virtual microphone
-	$(PY) -m pytest $(ARGS)
+	$(PYTEST) $(ARGS)
 
 lint: $(ALL)  ## ruff: rules and format
 	$(PY) -m ruff check .
