@@ -137,10 +137,11 @@ def test_known_log_odds_are_found_again():
     scores = chance.normal(0.0, 1.5, (count, 1))
     is_person = chance.random(count) < probabilities(2.0 * scores - 1.0)[:, 0]
     truth = np.where(is_person, 0, -1)
-    # the fit weighs strangers to one half: undo that here by equal numbers of both
+    # equal numbers of both, so that the fit's weight of strangers is their share
     few = min(is_person.sum(), (~is_person).sum())
     kept = np.concatenate([np.flatnonzero(is_person)[:few], np.flatnonzero(~is_person)[:few]])
     shift = np.log((~is_person).sum() / is_person.sum())  # what balancing adds to the offset
+    shift -= np.log(STRANGER_SHARE / (1.0 - STRANGER_SHARE))  # and what that weight takes off
     made = calibrate(trials_of(scores[kept], truth[kept]))
     assert made.cnn_slope == pytest.approx(2.0, rel=0.1)
     assert made.cnn_offset == pytest.approx(-1.0 + shift, abs=0.15)

@@ -69,6 +69,7 @@ RUNS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", RUNS)
 def test_a_few_steps_stopped_and_gone_on_with(dataset, tmp_path, script):
     options, heard = RUNS[script]
