@@ -175,7 +175,7 @@ def test_eight_pages_each_hear_their_own_speaker(server, folder, voice, request)
     print(
         f"\n{PAGES} pages, {SECONDS:.0f} s: {sent} slices answered, {skipped} left out; seconds to the screen: median "
         f"{np.median(latencies):.2f}, 95 % {np.percentile(latencies, 95):.2f}, worst {latencies.max():.2f}; memory "
-        f"{memory[len(memory) // 3]:.0f} -> {memory[-1]:.0f} MB; at most {most} files"
+        f"{', '.join(f'{value:.0f}' for value in memory[:: max(1, len(memory) // 12)])} MB; at most {most} files"
     )
     for owner, talker in zip(owners, talkers, strict=True):
         ear = ear_of(blocks, talker.page.session)
