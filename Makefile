@@ -13,8 +13,8 @@ endif
 PY := $(BIN)/python
 APP := $(VENV)/.app-installed
 ALL := $(VENV)/.all-installed
-# Most tests wait, for a browser or for sound in real time: three at once use two cores well.
-PYTEST := $(PY) -m pytest -n 3 --dist loadfile
+# Most tests wait, for a browser or for sound in real time: three at once use two cores well, browsers first.
+PYTEST := $(PY) -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 PIP := $(PY) -m pip --disable-pip-version-check install --prefer-binary
 # The first interpreter that fits: the usual one, else any that is installed.
 FITS := import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))
