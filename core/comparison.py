@@ -15,7 +15,7 @@ import numpy as np
 
 from core import curves
 from core.audio import SEGMENT_SECONDS
-from core.embedder import MODELS, Embeddings
+from core.embedder import MODELS, Embeddings, joined
 from core.heads import ANSWERS, UNKNOWN, Calibration, Decision, Heads, probabilities
 from core.speakers import Enrolled
 
@@ -148,7 +148,7 @@ def comparing(
         pieces = {place: piece for place, piece in pieces.items() if piece is not None}
         if not pieces:
             continue
-        tests = _joined(list(pieces.values()))
+        tests = joined(list(pieces.values()))
         there = [index for index, rows in enumerate(fold.train) if rows]
         enrolled = [_rows(people[index], fold.train[index]) for index in there]
         heads = Heads([names[index] for index in there], enrolled, cohort, calibration)
@@ -163,9 +163,9 @@ def comparing(
             scores[answer].append(odds[answer])
         scores["cosine"].append(mean_cosine(enrolled, tests))
         held += [_held(people[index], index, row) for index, row in pieces]
-    joined = {method: np.concatenate(parts) for method, parts in scores.items()}
+    together = {method: np.concatenate(parts) for method, parts in scores.items()}
     answers = {answer: tuple(given) for answer, given in strange.items()}
-    return Comparison(protocol, tuple(names), tuple(held), tuple(decisions), joined, answers)
+    return Comparison(protocol, tuple(names), tuple(held), tuple(decisions), together, answers)
 
 
 def compare(
@@ -250,7 +250,3 @@ def _held(person: Enrolled, index: int, row: int) -> Held:
 def _rows(person: Enrolled, rows: Sequence[int]) -> Embeddings:
     rows = list(rows)
     return person.embeddings.rows(rows)
-
-
-def _joined(parts: Sequence[Embeddings]) -> Embeddings:
-    return Embeddings(*(np.concatenate([part.of(model) for part in parts]) for model in MODELS))

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -67,10 +67,15 @@ class Embeddings:
         return len(self.cnn)
 
 
+def joined(parts: Sequence[Embeddings]) -> Embeddings:
+    """The rows of all parts, one part after another; as if all were heard so."""
+    return Embeddings(*(np.concatenate([part.of(model) for part in parts]) for model in MODELS))
+
+
 def with_windows(segments: Embeddings, windows: Embeddings) -> Embeddings:
     """What enrols: segments as heard, and windows in simulated rooms."""
-    parts = [np.concatenate([segments.of(model), windows.of(model)]) for model in MODELS]
-    return Embeddings(*parts, np.arange(len(parts[0])) < len(segments))
+    both = joined([segments, windows])
+    return replace(both, heard=np.arange(len(both)) < len(segments))
 
 
 class Embedder:

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate
 from core.coherence import SAME_PERSON, SAME_VOICE, Coherence, coherence, likeness
-from core.embedder import MODELS, Embedder, Embeddings
+from core.embedder import MODELS, Embedder, Embeddings, joined
 from core.enrolled import Enrolled, EnrolledSegment, Profile
 from core.errors import EnrolmentRefused, VoiceInDoubt
 from core.names import shortened
@@ -222,12 +222,12 @@ def most_alike(voice: Embeddings, people: Sequence[Enrolled], cohort: Embeddings
     """The person this voice is most like, and how much (see `core.coherence.likeness`)."""
     if not people:
         return "", -np.inf
-    if len(people) > CANDIDATES:  # normalising takes a sorted row of the cohort for every piece of everybody
-        close = [sum(float((one.segments.of(m) @ voice.of(m).mean(axis=0)).mean()) for m in MODELS) for one in people]
-        people = [people[index] for index in np.argsort(close)[-CANDIDATES:]]
     heard = [one.segments for one in people]
-    everybody = Embeddings(*(np.concatenate([one.of(model) for one in heard]) for model in MODELS))
-    similar = likeness(voice, everybody, cohort).mean(axis=0)
+    if len(people) > CANDIDATES:  # normalising takes a sorted row of the cohort for every piece of everybody
+        close = [sum(float((one.of(m) @ voice.of(m).mean(axis=0)).mean()) for m in MODELS) for one in heard]
+        nearest = np.argsort(close)[-CANDIDATES:]
+        people, heard = [people[index] for index in nearest], [heard[index] for index in nearest]
+    similar = likeness(voice, joined(heard), cohort).mean(axis=0)
     edges = np.cumsum([0, *(len(one) for one in heard)])
     means = [similar[first:last].mean() for first, last in pairwise(edges)]
     best = int(np.argmax(means))

@@ -27,7 +27,7 @@ from core.calibration import Voice
 from core.compensation import compensate, compensation
 from core.dataset.build import Recording
 from core.dataset.variants import SPEEDS
-from core.embedder import MODELS, Embedder, Embeddings, with_windows
+from core.embedder import MODELS, Embedder, Embeddings, joined, with_windows
 from core.enrolment import WINDOW_STEP_SECONDS
 from core.errors import AudioError, DatasetError
 from core.rooms import ROOMS, in_room
@@ -89,7 +89,7 @@ def voices_of(name: str, recordings: tuple[Recording, ...], *, pretrained: Path,
                     tuple(ear.enrols(segments, windows, room) for room in range(ENROL_ROOMS + 1)),
                     tuple(ear.hears(test, room) for room in range(TEST_ROOMS + 1)),
                     name,
-                    Embeddings(*(np.concatenate([one.of(model) for one in apart]) for model in MODELS)),
+                    joined(apart),
                 )
             )
     return voices

@@ -12,7 +12,7 @@ import numpy as np
 
 from core import protocol
 from core.audio import SEGMENT_SECONDS
-from core.embedder import MODELS, Embedder, Embeddings, with_windows
+from core.embedder import Embedder, Embeddings, joined, with_windows
 from core.evaluation import Cell, FittedHeads, draw
 from core.heads import Calibration
 from core.rooms import ROOMS
@@ -73,7 +73,7 @@ def gather(
         tuple(names),
         tuple(segments),
         tuple(windows),
-        _joined(tests),
+        joined(tests),
         np.array(owner, int),
         embedder.cohort,
         calibration,
@@ -118,7 +118,3 @@ def genders_of(folder: Path) -> dict[str, str]:
 
 def _first(one: Embeddings, count: int) -> Embeddings:
     return Embeddings(one.cnn[:count], one.ann[:count])
-
-
-def _joined(parts: Sequence[Embeddings]) -> Embeddings:
-    return Embeddings(*(np.concatenate([part.of(model) for part in parts]) for model in MODELS))
