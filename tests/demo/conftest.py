@@ -5,6 +5,8 @@ import pytest
 from core.embedder import Embedder
 from core.recognizer import Recognizer
 
+GRACE = 0.5  # s
+
 
 @pytest.fixture(scope="session")
 def embedder():
@@ -32,3 +34,28 @@ def people(home, embedder, recognizer):
     made = Recognizer(home, embedder=embedder)
     made.store.add_people(recognizer.store.records())
     return made
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Where Gradio puts what pages send."""
+    folder = tmp_path_factory.mktemp("private")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GRADIO_TEMP_DIR", str(folder))
+        yield folder
+
+
+@pytest.fixture(scope="module")
+def server(recognizer, folder):
+    """(page, address) of the app as it is served; a page that went away is forgotten after `GRACE` s."""
+    from demo import app, leavings
+    from demo.cli import free_port
+
+    usual = leavings.GRACE_SECONDS
+    leavings.Leavings.__init__.__kwdefaults__["grace"] = GRACE
+    page = app.build(recognizer)
+    port = free_port("127.0.0.1", 7970)
+    url = app._serve(page, recognizer, host="127.0.0.1", port=port, open_browser=False, password=None)
+    yield page, url
+    page.close(verbose=False)
+    leavings.Leavings.__init__.__kwdefaults__["grace"] = usual

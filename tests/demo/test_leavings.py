@@ -4,36 +4,12 @@ import os
 import time
 
 import numpy as np
-import pytest
 
 from core.audio import SAMPLE_RATE, resample
-from demo import app, leavings, slices
-from demo.app import build
-from demo.cli import free_port
+from demo import leavings, slices
 from demo.live_ear import LiveEar
 from tests.demo.browserless import Page, file_data, wav
-
-GRACE = 0.5  # s
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("private")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def server(recognizer, folder):
-    usual = leavings.GRACE_SECONDS
-    leavings.Leavings.__init__.__kwdefaults__["grace"] = GRACE
-    page = build(recognizer)
-    port = free_port("127.0.0.1", 7970)
-    url = app._serve(page, recognizer, host="127.0.0.1", port=port, open_browser=False, password=None)
-    yield page, url
-    page.close(verbose=False)
-    leavings.Leavings.__init__.__kwdefaults__["grace"] = usual
+from tests.demo.conftest import GRACE
 
 
 def files(folder) -> list[str]:

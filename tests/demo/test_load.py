@@ -17,9 +17,7 @@ import pytest
 
 from core.audio import concatenate, resample
 from core.heads import NOT_ENOUGH_SPEECH, UNKNOWN
-from demo import app, leavings, texts
-from demo.app import build
-from demo.cli import free_port
+from demo import texts
 from demo.live_ear import RING_SAMPLES, LiveEar
 from tests.demo.browserless import Page, ask, file_data, wav
 
@@ -33,27 +31,6 @@ RATE = 48_000  # Hz
 SPEAKERS = ("Amina", "Kofi")  # those the shared recognizer knows
 NOBODY = {UNKNOWN, NOT_ENOUGH_SPEECH, texts.NOT_ENOUGH, texts.WAITING_NAME}
 NAMED = re.compile(r"card-both.*?card-name\\*\">([^<]*)<", re.S)
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("private")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("GRADIO_TEMP_DIR", str(folder))
-        yield folder
-
-
-@pytest.fixture(scope="module")
-def server(recognizer, folder):
-    usual = leavings.GRACE_SECONDS
-    leavings.Leavings.__init__.__kwdefaults__["grace"] = 0.5
-    page = build(recognizer)
-    url = app._serve(
-        page, recognizer, host="127.0.0.1", port=free_port("127.0.0.1", 7980), open_browser=False, password=None
-    )
-    yield page, url
-    page.close(verbose=False)
-    leavings.Leavings.__init__.__kwdefaults__["grace"] = usual
 
 
 class Talker:
