@@ -53,7 +53,7 @@ card: $(ALL)  ## measure everything on DIR again and write the model card
 	$(PY) scripts/evaluate.py $(DIR) --channel clean,mic --speakers 20 --json pretrained/evaluation_20.json
 	$(PY) scripts/model_card.py
 
-benchmark: $(ALL)  ## speed of stages, batch, start, people; ARGS="--record" adds to the history
+benchmark: $(ALL)  ## speed of stages, batch, start, people; ARGS=--check: against the history
 	$(PY) scripts/benchmark.py $(ARGS)
 
 audit: $(ALL)  ## locked versions against advisories; ARGS=--platforms: wheels for all systems

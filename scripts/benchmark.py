@@ -29,7 +29,7 @@ import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate, decode, resample, stream, to_flac
 from core.ceilings import RATE_IN, measure_ceilings, needs
-from core.pace import interleaved
+from core.pace import interleaved, lasting
 from core.recognizer import Recognizer
 from core.segments import prepare, prepare_judged
 from core.spectral import feature_row
@@ -40,6 +40,7 @@ from scripts.benchmark_start import measure_start
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "demo" / "samples"
 HISTORY = ROOT / "benchmarks" / "history.jsonl"
+ALLOWED = 1.5  # times what is recorded, on an idle machine
 VOICES = ("amina", "jo", "kofi", "mei", "sven")
 FRAME, HOP = 400, 160  # samples at 16 kHz: 25 ms, 10 ms
 YARDSTICK = "yardstick"
@@ -227,6 +228,28 @@ def recorded() -> dict[str, float] | None:
     return here[-1]["ratios"] if here else None
 
 
+def slowed(recognizer: Recognizer, *, repeats: int, allowed: float, tries: int = 4) -> dict[str, float] | None:
+    """By stage, times the recorded ratio, where that stayed above `allowed` in each of `tries` measurements; None where
+    the history holds no machine of this kind."""
+    before = recorded()
+    if before is None:
+        return None
+    return lasting(lambda: stage_ratios(recognizer, repeats=repeats), before, allowed=allowed, tries=tries)
+
+
+def check(repeats: int) -> int:
+    """Say which stages have become slower than the history says; 0 where none has."""
+    with five_people() as recognizer:
+        found = slowed(recognizer, repeats=repeats, allowed=ALLOWED)
+    if found is None:
+        print(f"no ratios of {machine()} yet: python scripts/benchmark.py --record")
+    elif found:
+        print("slower than recorded: " + ", ".join(f"{stage} {times:.2f} times" for stage, times in found.items()))
+    else:
+        print(f"no stage takes more than {ALLOWED} times what is recorded")
+    return 1 if found else 0
+
+
 def show(results: dict) -> None:
     """The tables."""
     print(f"{results['machine']}; medians of {results['repeats']} interleaved repeats")
@@ -259,9 +282,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--people", type=int, nargs="+", default=[5, 100, 10_000], metavar="N")
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results")
     parser.add_argument("--record", action="store_true", help="only add this machine's ratios to the history")
+    parser.add_argument("--check", action="store_true", help="only compare with the history (an idle machine, please)")
     args = parser.parse_args(argv)
     if args.repeats < 1:
         parser.error("--repeats needs at least 1")
+    if args.check:
+        return check(args.repeats)
     if args.record:
         print(json.dumps(record(args.repeats)))
         return 0
