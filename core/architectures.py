@@ -101,7 +101,7 @@ def contest(
             return Outcome(**known | {"ci95": tuple(known["ci95"])})
     import keras
 
-    from core.networks import IMAGE_NETWORKS, AngularMarginLoss, ann, with_margin_head
+    from core.networks import IMAGE_NETWORKS, ann, margin_compiled, with_margin_head
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(recipe.seed)
@@ -117,11 +117,8 @@ def contest(
         sees, shape = f"{width / 100:g} s of image", (BANDS, FRAMES)
         batches = _Batches(examples, recipe, SpectrogramAugmenter(noise, Chances(masks=0.5)), width)
     model = with_margin_head(body, len(examples.names))
-    model.compile(
-        keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0),
-        AngularMarginLoss(0.0),
-        metrics=["sparse_categorical_accuracy"],
-    )
+    optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
+    margin_compiled(model, optimizer)
     (folder / "checkpoint.npz").unlink(missing_ok=True)  # half a training cannot be timed
     began = time.process_time()
     fit(model, batches, recipe, folder, every=recipe.steps)

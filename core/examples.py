@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from core.dataset import variants
+from core.dataset import teacher, variants
 from core.dataset.manifest import Row, read_rows
 from core.dataset.shards import read_images
 from core.errors import DatasetError
@@ -21,44 +21,85 @@ from core.errors import DatasetError
 @dataclass(frozen=True)
 class Examples:
     """One split in memory. `values`: images uint8 (N, BANDS, FRAMES) or feature rows float32 (N, F); `speakers` (N,)
-    are indices into `names`; `sessions` tell recordings apart."""
+    are indices into `names`; `sessions` tell recordings apart; `teacher` (N, D), where asked for, is what another
+    network hears in each (`core.dataset.teacher`)."""
 
     values: np.ndarray
     speakers: np.ndarray
     sessions: np.ndarray
     names: tuple[str, ...]
+    teacher: np.ndarray | None = None
 
 
 def load_images(
-    folder: Path, split: str, *, min_segments: int = 1, progress: Callable = iter, with_variants: bool = False
+    folder: Path,
+    split: str,
+    *,
+    min_segments: int = 1,
+    progress: Callable = iter,
+    with_variants: bool = False,
+    with_teacher: bool = False,
 ) -> Examples:
     """Every spectrogram image of a split; `min_segments` leaves out speakers with fewer. With `with_variants` also
     those of `core.dataset.variants`, another speed being another speaker called `<name>@<speed>`."""
     rows = _rows(folder, split, min_segments)
     examples = Examples(read_images(folder, rows, progress=progress), *_labels(rows))
+    if with_teacher:
+        examples = replace(examples, teacher=_taught(examples, folder))
     return _with_variants(examples, folder) if with_variants else examples
+
+
+def _taught(examples: Examples, folder: Path) -> np.ndarray:
+    """The teacher's row for each image of a split."""
+    found: list[np.ndarray | None] = [None] * len(examples.values)
+    for index, name in enumerate(examples.names):
+        places = np.flatnonzero(examples.speakers == index)
+        for place, row in zip(places, teacher.of_images(_taught_in(folder, name), len(places)), strict=True):
+            found[place] = row
+    return np.stack(found)
 
 
 def _with_variants(examples: Examples, folder: Path) -> Examples:
     names, values, speakers = list(examples.names), [examples.values], [examples.speakers]
+    taught = None if examples.teacher is None else [examples.teacher]
     for index, name in enumerate(examples.names):
         more = variants.read(_variant(folder, f"{name}.npz", "--variants"))
         values.append(more.images)
         speakers.append(_as_voices(index, more.speed, names, name))
+        if taught is not None:
+            taught.append(teacher.of_variants(_taught_in(folder, name), len(more.images)))
     sessions = np.concatenate([examples.sessions, *(np.zeros(len(one), int) for one in speakers[1:])])
-    return Examples(np.concatenate(values), np.concatenate(speakers), sessions, tuple(names))
+    return Examples(
+        np.concatenate(values),
+        np.concatenate(speakers),
+        sessions,
+        tuple(names),
+        None if taught is None else np.concatenate(taught),
+    )
 
 
-def load_variant_rows(folder: Path, *, min_segments: int = 1) -> Examples:
+def load_variant_rows(folder: Path, *, min_segments: int = 1, with_teacher: bool = False) -> Examples:
     """The feature rows of `core.dataset.variants` of the training speakers, another speed being another speaker."""
     names = sorted({row.speaker for row in _rows(folder, "train", min_segments)})
-    voices, values, speakers = list(names), [], []
+    voices, values, speakers, taught = list(names), [], [], []
     for index, name in enumerate(names):
         rows, speed = variants.read_rows(_variant(folder, f"{name}.rows.npz", "--variants and --copies"))
         values.append(rows)
         speakers.append(_as_voices(index, speed, voices, name))
+        if with_teacher:
+            taught.append(teacher.of_rows(_taught_in(folder, name), speed))
     together = np.concatenate(values)
-    return Examples(together, np.concatenate(speakers), np.zeros(len(together), int), tuple(voices))
+    return Examples(
+        together,
+        np.concatenate(speakers),
+        np.zeros(len(together), int),
+        tuple(voices),
+        np.concatenate(taught) if with_teacher else None,
+    )
+
+
+def _taught_in(folder: Path, name: str) -> Path:
+    return folder / "teacher" / f"{name}.npz"
 
 
 def _variant(folder: Path, name: str, options: str) -> Path:

@@ -290,11 +290,28 @@ IMAGE_NETWORKS = {"cnn": cnn, "vgg": vgg, "separable": separable, "tdnn": tdnn, 
 ARCHITECTURES = IMAGE_NETWORKS | {"ann": ann, "original_cnn": original_cnn, "original_ann": original_ann}
 
 
-def with_margin_head(body: keras.Model, speakers: int) -> keras.Model:
-    """The model that is trained: input -> cosines to every training speaker."""
-    return keras.Model(
-        body.input, Cosines(speakers, name="cosines", dtype="float32")(body.output), name=f"{body.name}_trained"
-    )
+def with_margin_head(body: keras.Model, speakers: int, teacher: int = 0) -> keras.Model:
+    """The model that is trained: input -> cosines to every training speaker; with `teacher` (the length of another
+    network's embeddings, see `core.dataset.teacher`) also what it takes the teacher to hear, (B, teacher)."""
+    outputs = [Cosines(speakers, name="cosines", dtype="float32")(body.output)]
+    if teacher:
+        outputs.append(layers.Dense(teacher, use_bias=False, name="teacher", dtype="float32")(body.output))
+    return keras.Model(body.input, outputs if teacher else outputs[0], name=f"{body.name}_trained")
+
+
+def margin_compiled(model: keras.Model, optimizer: keras.Optimizer, teacher_weight: float = 0.0) -> keras.Model:
+    """Ready for `core.training.fit`: the margin loss on the cosines and, where the model tells what its teacher hears,
+    the cosine distance to that."""
+    if len(model.outputs) == 1:
+        model.compile(optimizer, AngularMarginLoss(0.0), metrics=["sparse_categorical_accuracy"])
+    else:
+        model.compile(
+            optimizer,
+            [AngularMarginLoss(0.0), keras.losses.CosineSimilarity(axis=-1)],
+            loss_weights=[1.0, teacher_weight],
+            metrics=[["sparse_categorical_accuracy"], []],
+        )
+    return model
 
 
 def with_softmax_head(body: keras.Model, speakers: int) -> keras.Model:

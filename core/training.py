@@ -56,7 +56,8 @@ class Recipe:
         return self.margin * max(0.0, (step - first) / (last - first))
 
 
-Batch = tuple[np.ndarray, np.ndarray]  # inputs, labels
+Targets = np.ndarray | tuple[np.ndarray, np.ndarray]  # labels; or labels, and what a teacher hears
+Batch = tuple[np.ndarray, Targets]  # inputs, targets
 
 
 def drawn(
@@ -95,24 +96,25 @@ def fit(
 ) -> bool:
     """Train to `recipe.steps`, going on from the checkpoint in `folder` where there is one.
 
-    `batches(step)` yields (inputs, labels) from that batch on. Every `every` steps a checkpoint is written and a line
+    `batches(step)` yields (inputs, targets) from that batch on. Every `every` steps a checkpoint is written and a line
     goes to `log.csv`. Returns False when `minutes` ran out first; call again to go on.
     """
     from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
     step = _resume(model, folder, recipe)
+    margin = (model.loss[0] if isinstance(model.loss, list) else model.loss).margin
     began, losses, hits = time.monotonic(), [], []
     with tqdm(total=recipe.steps, initial=step, unit="batch", mininterval=5) as bar:
-        for inputs, labels in batches(step):
+        for inputs, targets in batches(step):
             if step >= recipe.steps:
                 break
             model.optimizer.learning_rate.assign(recipe.rate_at(step))
-            model.loss.margin.assign(recipe.margin_at(step))
-            loss, hit = model.train_on_batch(inputs, labels)
+            margin.assign(recipe.margin_at(step))
+            told = model.train_on_batch(inputs, targets, return_dict=True)
             model.reset_metrics()
-            losses.append(float(loss))
-            hits.append(float(hit))
+            losses.append(float(told["loss"]))
+            hits.append(next(float(value) for name, value in told.items() if name.endswith("accuracy")))
             step += 1
             bar.update()
             if step % TRIM_EVERY == 0:
@@ -181,6 +183,12 @@ def restore(path: Path, variables: list) -> int:
                 raise DatasetError(f"{path} was made by another network or dataset: move it away to begin anew")
             variable.assign(file[name])
         return int(file["step"])
+
+
+def targets(examples: Examples, chosen: np.ndarray) -> Targets:
+    """What the chosen examples should give: labels and, where there is a teacher, what it hears."""
+    labels = examples.speakers[chosen].astype(np.int32)
+    return labels if examples.teacher is None else (labels, examples.teacher[chosen].astype(np.float32))
 
 
 def save_run(folder: Path, body, recipe: Recipe, examples: Examples, **more: str) -> None:

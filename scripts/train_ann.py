@@ -16,7 +16,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.errors import SpeakerError
 from core.examples import load_features, load_variant_rows
-from core.training import Batch, Recipe, drawn, fit, save_run, validation_eer
+from core.training import Batch, Recipe, drawn, fit, save_run, targets, validation_eer
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -30,6 +30,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--dropout", type=float, default=0.2)
     parser.add_argument("--hidden", type=int, nargs="+", default=[512, 512])
     parser.add_argument("--variants", action="store_true", help="train on the dataset's variants at other speeds")
+    parser.add_argument(
+        "--teacher",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
+        help="learn from a teacher's embeddings too (scripts/teach.py), with --variants; 0: not (default)",
+    )
     parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
     parser.add_argument("--minutes", type=float, help="stop after this long, to be resumed")
@@ -47,8 +54,10 @@ def main(argv: list[str] | None = None) -> int:
         warm_up=min(200, args.steps // 10),
         seed=args.seed,
     )
+    if args.teacher and not args.variants:
+        raise SpeakerError("--teacher goes with --variants: a teacher hears those")
     if args.variants:
-        examples = load_variant_rows(args.dataset, min_segments=args.min_segments)
+        examples = load_variant_rows(args.dataset, min_segments=args.min_segments, with_teacher=args.teacher > 0)
     else:
         examples = load_features(args.dataset, "train", min_segments=args.min_segments, augmented=True)
     held = load_features(args.dataset, "validation")
@@ -56,21 +65,18 @@ def main(argv: list[str] | None = None) -> int:
 
     import keras
 
-    from core.networks import AngularMarginLoss, ann, with_margin_head
+    from core.networks import ann, margin_compiled, with_margin_head
 
     keras.utils.set_random_seed(args.seed)
     body = ann(hidden=tuple(args.hidden), dropout=args.dropout)
     body.get_layer("standardise").adapt(examples.values)
-    model = with_margin_head(body, len(examples.names))
-    model.compile(
-        keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0),
-        AngularMarginLoss(0.0),
-        metrics=["sparse_categorical_accuracy"],
-    )
+    model = with_margin_head(body, len(examples.names), 0 if examples.teacher is None else examples.teacher.shape[1])
+    optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
+    margin_compiled(model, optimizer, args.teacher)
 
     def batches(step: int) -> Iterator[Batch]:
         for chosen, _ in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
-            yield examples.values[chosen], examples.speakers[chosen].astype("int32")
+            yield examples.values[chosen], targets(examples, chosen)
 
     finished = fit(
         model,
@@ -81,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    save_run(args.output, body, recipe, examples, architecture="ann", hidden=args.hidden)
+    save_run(args.output, body, recipe, examples, architecture="ann", hidden=args.hidden, teacher=args.teacher)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 

@@ -10,6 +10,7 @@ mixed_bfloat16` is the fastest on a CPU that knows bfloat16.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import sys
 from collections.abc import Iterator
@@ -33,6 +34,7 @@ from core.training import (
     random_crops,
     restore,
     save_run,
+    targets,
     validation_eer,
 )
 
@@ -55,6 +57,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--margin", type=float, default=0.2, help="radians (default 0.2)")
     parser.add_argument("--constant-margin", action="store_true", help="the full margin from the first step")
     parser.add_argument("--variants", action="store_true", help="train on the dataset's speed and room variants too")
+    parser.add_argument(
+        "--teacher",
+        type=float,
+        default=0.0,
+        metavar="WEIGHT",
+        help="learn from a teacher's embeddings too (scripts/teach.py); 0: not (default)",
+    )
     parser.add_argument("--no-masks", action="store_true", help="no SpecAugment masks (for a last, long-crop stage)")
     parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
@@ -71,12 +80,12 @@ def load_noise(folder: Path) -> np.ndarray:
 
 
 def produce(queue, examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> None:
-    """Runs in a process of its own: augmented batches (uint8 images, labels), in order."""
+    """Runs in a process of its own: augmented batches (uint8 images, targets), in order."""
     os.nice(1)
     augmenter = SpectrogramAugmenter(noise, Chances(masks=0.5 if recipe.masks else 0.0))
     for chosen, chance in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
         crops = random_crops(examples.values[chosen], recipe.crop, chance)
-        queue.put((augmenter(crops, chance), examples.speakers[chosen].astype(np.int32)))
+        queue.put((augmenter(crops, chance), targets(examples, chosen)))
 
 
 def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> Iterator[Batch]:
@@ -87,7 +96,7 @@ def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) ->
     try:
         while True:
             try:
-                images, labels = queue.get(timeout=5)
+                images, wanted = queue.get(timeout=5)
             except Empty:
                 if not worker.is_alive():
                     raise DatasetError(
@@ -95,7 +104,7 @@ def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) ->
                         "memory: run again to go on from the last checkpoint"
                     ) from None
                 continue
-            yield images.astype(np.float32) / np.float32(255.0), labels
+            yield images.astype(np.float32) / np.float32(255.0), wanted
     finally:
         worker.terminate()
 
@@ -114,6 +123,13 @@ def begin_with_exported(model, body, path: Path, examples: Examples) -> None:
     directions = np.zeros(model.get_layer("cosines").directions.shape, np.float32)
     directions[:, examples.speakers[first]] = np.concatenate(parts).T
     model.get_layer("cosines").directions.assign(directions)
+
+
+def begin_with_run(model, body, run: Path) -> None:
+    """A finished run's weights; those for its teacher only where it had one."""
+    taught = json.loads((run / "recipe.json").read_text(encoding="utf-8")).get("teacher", 0.0)
+    plain = [*body.variables, *model.get_layer("cosines").variables]
+    restore(run / "checkpoint.npz", model.variables if taught else plain)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -136,7 +152,12 @@ def main(argv: list[str] | None = None) -> int:
         return tqdm(rows, "images", mininterval=1)
 
     examples = load_images(
-        args.dataset, "train", min_segments=args.min_segments, progress=shown, with_variants=args.variants
+        args.dataset,
+        "train",
+        min_segments=args.min_segments,
+        progress=shown,
+        with_variants=args.variants,
+        with_teacher=args.teacher > 0,
     )
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)
@@ -144,24 +165,21 @@ def main(argv: list[str] | None = None) -> int:
 
     import keras
 
-    from core.networks import ARCHITECTURES, AngularMarginLoss, with_margin_head
+    from core.networks import ARCHITECTURES, margin_compiled, with_margin_head
 
     if args.architecture not in ARCHITECTURES:
         raise SpeakerError(f"--architecture {args.architecture} is none of {', '.join(ARCHITECTURES)}")
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
     body = ARCHITECTURES[args.architecture]()
-    model = with_margin_head(body, len(examples.names))
-    model.compile(
-        keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0),
-        AngularMarginLoss(0.0),
-        metrics=["sparse_categorical_accuracy"],
-    )
+    model = with_margin_head(body, len(examples.names), 0 if examples.teacher is None else examples.teacher.shape[1])
+    optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
+    margin_compiled(model, optimizer, args.teacher)
     if args.start and not (args.output / "checkpoint.npz").is_file():
         if args.start.suffix == ".onnx":
             begin_with_exported(model, body, args.start, examples)
         else:
-            restore(args.start / "checkpoint.npz", model.variables)
+            begin_with_run(model, body, args.start)
 
     def validate() -> float:
         images = held.values.astype(np.float32) / np.float32(255.0)
@@ -177,7 +195,7 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    more = {"architecture": args.architecture, "precision": args.precision}
+    more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
     save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

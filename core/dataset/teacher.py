@@ -1,0 +1,88 @@
+"""What a teacher network hears in a dataset's training voices, for networks that learn from it beside the labels.
+
+DIR/teacher/<speaker>.npz   embeddings float16 (n, D), rows of length 1; speed float32 (n,): one row for each clip of
+                            `core.dataset.variants.clips`, in its order, speed by speed
+
+A network that was trained on other voices knows of them what no label of ours says; a student that must also tell what
+the teacher heard in the clean clip, from its own noisy crop, takes that over (Hinton et al. 2015, "Distilling the
+knowledge in a neural network"). Not imported by the app.
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from core.dataset.build import Task, write_whole
+from core.dataset.variants import ROOM_EVERY, SPEEDS, clips
+from core.errors import DatasetError
+
+Embed = Callable[[list[np.ndarray]], np.ndarray]  # clips, float32 (SEGMENT_SAMPLES,) each -> (n, D)
+
+
+def make(task: Task, folder: Path, embed: Embed) -> int:
+    """One speaker's embeddings, whole or not at all; what is there is not made again. Returns how many."""
+    target = folder / "teacher" / f"{task.speaker}.npz"
+    if target.is_file():
+        return len(read(target)[1])
+    rows, speeds = [], []
+    for speed in SPEEDS:
+        heard = list(clips(task, speed))
+        if heard:
+            rows.append(embed(heard))
+            speeds += [speed] * len(heard)
+    if not rows:
+        return 0
+    content = io.BytesIO()
+    np.savez(content, embeddings=np.concatenate(rows).astype(np.float16), speed=np.array(speeds, np.float32))
+    write_whole(target, content.getvalue())
+    return len(speeds)
+
+
+def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """What `make` wrote: embeddings (n, D), speed (n,)."""
+    if not path.is_file():
+        raise DatasetError(f"{path} is missing: run scripts/teach.py on the dataset")
+    with np.load(path, allow_pickle=False) as file:
+        return file["embeddings"], file["speed"]
+
+
+def of_images(path: Path, count: int) -> np.ndarray:
+    """Embeddings for a speaker's own `count` images (speed 1)."""
+    embeddings, speed = read(path)
+    return _as_many(embeddings[speed == 1.0], count, path)
+
+
+def of_variants(path: Path, count: int) -> np.ndarray:
+    """Embeddings for a speaker's `count` image variants, in the order in which `variants.make` makes them."""
+    embeddings, speed = read(path)
+    parts = []
+    for one in SPEEDS:
+        own = embeddings[speed == np.float32(one)]
+        in_room = np.arange(len(own)) % ROOM_EVERY == 0
+        parts.append(np.repeat(own, in_room + int(one != 1.0), axis=0))
+    return _as_many(np.concatenate(parts), count, path)
+
+
+def of_rows(path: Path, row_speed: np.ndarray) -> np.ndarray:
+    """Embeddings for a speaker's feature rows, each clip's copies one after another as `variants.make_rows` makes
+    them; `row_speed` (n,)."""
+    embeddings, speed = read(path)
+    parts = []
+    for one in SPEEDS:
+        own, wanted = embeddings[speed == np.float32(one)], int((row_speed == np.float32(one)).sum())
+        if wanted:
+            parts.append(_as_many(np.repeat(own, wanted // max(1, len(own)), axis=0), wanted, path))
+    return np.concatenate(parts)
+
+
+def _as_many(embeddings: np.ndarray, count: int, path: Path) -> np.ndarray:
+    if len(embeddings) != count:
+        raise DatasetError(
+            f"{path} has {len(embeddings)} embeddings for {count} examples: it was made of other recordings; "
+            "delete it and run scripts/teach.py again"
+        )
+    return embeddings

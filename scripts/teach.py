@@ -1,0 +1,86 @@
+"""Let Resemblyzer hear a dataset's training voices, so that networks can learn from it beside the labels.
+
+    python scripts/teach.py dataset --recordings DIR... [--workers 2]
+    python scripts/train_cnn.py dataset --variants --teacher 10 ...
+
+Resemblyzer is installed in an environment of its own (core/rival.py says how). Stop it any time and run it again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from concurrent.futures import ProcessPoolExecutor
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from core.dataset import teacher
+from core.dataset.build import Task, find_speakers, plan
+from core.dataset.manifest import read_rows
+from core.errors import DatasetError, SpeakerError
+from core.rival import Resemblyzer
+
+
+def arguments() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("dataset", type=Path, help="dataset folder, made with --variants")
+    parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR", help="what it was made of")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
+    return parser
+
+
+@cache
+def resemblyzer() -> Resemblyzer:
+    """One a process."""
+    import torch
+
+    torch.set_num_threads(1)
+    return Resemblyzer()
+
+
+def hear(task: Task, folder: Path) -> int:
+    """One speaker; how many clips."""
+    return teacher.make(task, folder, resemblyzer().hear)
+
+
+def training_tasks(dataset: Path, recordings: list[Path]) -> list[Task]:
+    """The speakers of the dataset's training split, their validation sessions apart as the dataset says."""
+    apart: dict[str, set[str]] = {}
+    training = set()
+    for row in read_rows(dataset):
+        if row.split == "train":
+            training.add(row.speaker)
+        else:
+            apart.setdefault(row.speaker, set()).add(row.session)
+    tasks = plan(find_speakers(recordings), split="speaker", validation=0.0)
+    chosen = [task for task in tasks if task.speaker in training]
+    if not chosen:
+        raise DatasetError(f"no folder under {recordings} is a training speaker of {dataset}")
+    if any(apart.get(task.speaker) for task in chosen):
+        raise DatasetError(f"{dataset} was not split by speaker: make it with --split speaker")
+    return chosen
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = arguments().parse_args(argv)
+    tasks = training_tasks(args.dataset, args.recordings)
+    resemblyzer()  # says at once what is missing
+    from tqdm import tqdm
+
+    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+        heard = pool.map(hear, tasks, [args.dataset] * len(tasks), chunksize=4)
+        clips = sum(tqdm(heard, "taught", len(tasks), unit="speaker"))
+    print(f"{clips} clips of {len(tasks)} speakers in {args.dataset / 'teacher'}")
+    return 0
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except SpeakerError as error:
+        print(f"teach: {error}", file=sys.stderr)
+        sys.exit(2)

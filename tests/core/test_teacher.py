@@ -1,0 +1,97 @@
+"""What a teacher hears, aligned with what its student sees; the teacher here is the shipped CNN."""
+
+import numpy as np
+import pytest
+
+from core.dataset import teacher, variants
+from core.dataset.build import build, find_speakers, plan
+from core.embedder import Embedder
+from core.errors import DatasetError
+from core.examples import load_images, load_variant_rows
+from core.spectrogram import spectrogram_image
+from core.training import Recipe, drawn, fit, targets
+
+pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+
+NAMES = ("amina", "kofi")
+
+
+@pytest.fixture(scope="module")
+def shipped() -> Embedder:
+    return Embedder()
+
+
+@pytest.fixture(scope="module")
+def folder(samples, shipped, tmp_path_factory):
+    root = tmp_path_factory.mktemp("teacher")
+    for name in NAMES:
+        (root / "in" / name).mkdir(parents=True)
+        (root / "in" / name / "a.opus").write_bytes((samples / f"{name}_test.opus").read_bytes())
+    tasks = plan(find_speakers([root / "in"]), validation=0.0)
+    build(tasks, root / "out")
+    for task in tasks:
+        variants.make(task, root / "out", None)
+        variants.make_rows(task, root / "out", None, 2)
+        made = teacher.make(
+            task, root / "out", lambda clips: shipped.embed_images(np.stack([spectrogram_image(one) for one in clips]))
+        )
+        assert made == teacher.make(task, root / "out", lambda clips: pytest.fail("made again"))
+    return root / "out"
+
+
+def test_each_image_has_what_the_teacher_hears_in_its_clean_clip(folder, shipped):
+    plain = load_images(folder, "train", with_teacher=True)
+    more = load_images(folder, "train", with_variants=True, with_teacher=True)
+    cosines = (shipped.embed_images(plain.values) * plain.teacher).sum(axis=1)
+    np.testing.assert_allclose(cosines, 1.0, atol=2e-3)  # 16 bits
+    assert more.teacher.shape == (len(more.values), plain.teacher.shape[1])
+    cosines = (shipped.embed_images(more.values) * more.teacher.astype(np.float32)).sum(axis=1)
+    in_room = [variants.read(folder / "variants" / f"{name}.npz").room for name in NAMES]
+    dry = ~np.concatenate([np.zeros(len(plain.values), bool), *in_room])
+    np.testing.assert_allclose(cosines[dry], 1.0, atol=2e-3)
+    assert 0.2 < cosines[~dry].mean() < 0.99 and dry.sum() > len(plain.values)  # a room changes what is heard
+
+
+def test_each_row_and_its_copies_have_one_clip(folder):
+    rows = load_variant_rows(folder, with_teacher=True)
+    assert rows.teacher.shape[0] == len(rows.values)
+    clips = {name: teacher.read(folder / "teacher" / f"{name}.npz") for name in NAMES}
+    for index, name in enumerate(NAMES):
+        embeddings, speed = clips[name]
+        own = rows.teacher[rows.speakers == index]  # speed 1: as recorded and two copies
+        np.testing.assert_array_equal(own, np.repeat(embeddings[speed == 1.0], 3, axis=0))
+
+
+def test_a_student_learns_what_the_teacher_hears(folder, tmp_path):
+    keras = pytest.importorskip("keras", reason="Keras is not installed: training needs it")
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")
+    from core.networks import ann, margin_compiled, with_margin_head
+
+    rows = load_variant_rows(folder, with_teacher=True)
+    keras.utils.set_random_seed(0)
+    body = ann(hidden=(32,), dropout=0.0)
+    body.get_layer("standardise").adapt(rows.values)
+    model = margin_compiled(with_margin_head(body, len(rows.names), rows.teacher.shape[1]), keras.optimizers.AdamW(), 5)
+
+    def closeness() -> float:
+        told = model.predict_on_batch(rows.values)[1]
+        told = told / np.linalg.norm(told, axis=1, keepdims=True)
+        return float((told * rows.teacher).sum(axis=1).mean())
+
+    def batches(step: int):
+        for chosen, _ in drawn(rows.speakers, 32, seed=0, step=step):
+            yield rows.values[chosen], targets(rows, chosen)
+
+    before = closeness()
+    assert fit(model, batches, Recipe(steps=40, batch=32, rate=5e-3, warm_up=2), tmp_path)
+    assert before < 0.3 and closeness() > before + 0.4
+
+
+def test_what_does_not_fit_is_named(folder):
+    path = folder / "teacher" / "kofi.npz"
+    with pytest.raises(DatasetError, match=r"kofi\.npz has \d+ embeddings for 999 examples.*scripts/teach\.py"):
+        teacher.of_images(path, 999)
+    path.rename(path.with_suffix(".hidden"))
+    with pytest.raises(DatasetError, match=r"kofi\.npz is missing: run scripts/teach\.py"):
+        load_images(folder, "train", with_teacher=True)
+    path.with_suffix(".hidden").rename(path)
