@@ -1,0 +1,55 @@
+"""The words of the model card (scripts/model_card.py): names of models and corpora, and what must be said."""
+
+NAMES = {
+    "cnn": "CNN-SVM",
+    "ann": "ANN-SVM",
+    "both": "both, fused",
+    "cnn_cosine": "CNN, cosine",
+    "ann_cosine": "ANN, cosine",
+    "original_cnn": "the original's CNN (64 x 64 picture)",
+    "original_ann": "the original's ANN (26 columns)",
+    "resemblyzer": "Resemblyzer 0.1.4, cosine",
+}
+
+CORPORA = {  # what it is, licence
+    "librispeech": (
+        "LibriSpeech train-clean excerpts (LibriVox; V. Panayotov et al.): read English",
+        "CC BY 4.0",
+    ),
+    "commonvoice": ("Mozilla Common Voice excerpts: sentences, own microphones; anonymous classes", "CC0"),
+    "speechocean762": ("speechocean762 (J. Zhang et al.): non-native English, half children", "Apache-2.0 / free"),
+    "speech_commands": ("Google Speech Commands (P. Warden): single words, joined per speaker", "CC BY 4.0"),
+    "arabic_speech_commands": ("Arabic Speech Commands (A. Ghandoura et al.): words, joined per speaker", "CC BY 4.0"),
+    "coswara": ("Coswara (IISc Bangalore): counting, own phones", "CC BY 4.0"),
+}
+NOISES = (
+    "Noise (augmentation, cohort): ESC-10 (K. J. Piczak; CC BY 3.0), both Speech Commands' backgrounds (CC BY 4.0)."
+)
+ROOMS = "Measured rooms: OpenAIR (Audiolab, University of York; CC BY 4.0)."
+
+TEACHER = """\
+Beside the labels both networks learned from a teacher (`core/dataset/teacher.py`): from a noisy crop they also had to
+tell the embedding that Resemblyzer 0.1.4 (Apache-2.0; a d-vector LSTM trained on LibriSpeech train-other-500, VoxCeleb1
+and VoxCeleb2) makes of the clean clip. So the rival in the tables below is also the teacher, and part of what these
+networks know of voices comes from its data. The app does not contain or need it; no clip of the test corpus was heard
+by the teacher for training."""
+
+LIMITS = """\
+- **Not an authentication tool.** Replayed and cloned voices pass.
+- Unknown is a decision at equal prior odds of a stranger and a person enrolled; see the two error rates above.
+- Children, whispering, singing, very noisy rooms and simultaneous speakers are outside what was measured.
+- The test corpus is read English from audiobooks: other languages and free talk are unmeasured here.
+"""
+
+HEADS = """\
+By `scripts/compare_heads.py` on held-out training-corpus voices in simulated rooms, one threshold for all people; the
+interval is a bootstrap over draws. Compensation (`core/compensation.py`) and PLDA have learned from the other half of
+these voices, in other rooms; "simulated rooms" are those of `core/rooms.py`, which enrolment adds. "Linear SVM with
+cohort, and the lead" (over the nearest of the cohort, `core/nearness.py`) is what ships; the weight of the lead was
+fitted on these voices."""
+
+TRANSFER = """\
+By `scripts/transfer_learning.py` on the same voices, six segments of each speaker to learn from and six to be tested
+on; the original's networks (its 64 x 64 pictures and CNN, its 26 columns and ANN, its optimisers) trained by
+`scripts/train_original.py` on the 80 training-corpus speakers with the most speech, RBF SVM as the original had it. A
+test on the *same recording* is the original's own: room and microphone help."""
