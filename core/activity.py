@@ -43,10 +43,10 @@ def voicing(samples: np.ndarray) -> np.ndarray:
     frames = np.lib.stride_tricks.sliding_window_view(padded, VOICING_FRAME)[::VOICING_HOP][:count]
     window = np.hanning(VOICING_FRAME).astype(np.float32)
     frames = (frames - frames.mean(axis=1, keepdims=True)) * window
-    correlation = _autocorrelation(frames) / _autocorrelation(window[None])
     first, last = (round(VOICING_RATE / hz) for hz in reversed(PITCH_RANGE_HZ))
+    correlation = _autocorrelation(frames, last) / _autocorrelation(window[None], last)
     energy = np.maximum(correlation[:, :1], 1e-10)
-    return np.clip((correlation[:, first : last + 1] / energy).max(axis=1), 0.0, 1.0)
+    return np.clip((correlation[:, first:] / energy).max(axis=1), 0.0, 1.0)
 
 
 def _decimated(samples: np.ndarray) -> np.ndarray:
@@ -57,9 +57,12 @@ def _decimated(samples: np.ndarray) -> np.ndarray:
     return np.convolve(samples, kernel / kernel.sum(), mode="same")[::step]
 
 
-def _autocorrelation(frames: np.ndarray) -> np.ndarray:
-    spectrum = np.fft.rfft(frames, 512, axis=1)
-    return np.fft.irfft(spectrum.real**2 + spectrum.imag**2, 512, axis=1)[:, :VOICING_FRAME]
+def _autocorrelation(frames: np.ndarray, last: int) -> np.ndarray:
+    """(n, VOICING_FRAME) -> (n, last + 1): lags 0 to `last`."""
+    from scipy import fft  # 4 to 8 times as fast as NumPy's on rows of float32
+
+    spectrum = fft.rfft(frames, 512, axis=1)
+    return fft.irfft(spectrum.real**2 + spectrum.imag**2, 512, axis=1)[:, : last + 1]
 
 
 def speech_activity(audio: Audio) -> np.ndarray:

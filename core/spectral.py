@@ -232,8 +232,10 @@ def pitch_track(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The inverse FFT of power is the autocorrelation; normalised by the window's, its highest peak in the pitch range
     is the period, its height the voicing (Boersma 1993). The peak is refined by a parabola.
     """
+    from scipy import fft  # 4 to 8 times as fast as NumPy's on rows of float32
+
     first, last = int(SAMPLE_RATE / PITCH_RANGE_HZ[1]), int(SAMPLE_RATE / PITCH_RANGE_HZ[0])
-    correlation = np.fft.irfft(power * _pitch_band(), N_FFT, axis=1)[:, : last + 2]
+    correlation = fft.irfft(power * _pitch_band(), N_FFT, axis=1)[:, : last + 2]
     correlation = correlation / np.maximum(correlation[:, :1], 1e-10) / _window_autocorrelation()[: last + 2]
     within = correlation[:, first : last + 1]
     lag = within.argmax(axis=1) + first

@@ -62,8 +62,10 @@ def window(length: int, n_fft: int) -> np.ndarray:
 
 def power_frames(samples: np.ndarray, *, length: int, n_fft: int, hop: int) -> np.ndarray:
     """|STFT|^2 without centring: float32 (frames, n_fft // 2 + 1)."""
+    from scipy import fft  # 4 to 8 times as fast as NumPy's on rows of float32
+
     frames = np.lib.stride_tricks.sliding_window_view(samples, n_fft)[::hop]
-    spectrum = np.fft.rfft(frames * window(length, n_fft), axis=1)
+    spectrum = fft.rfft(frames * window(length, n_fft), axis=1)
     return spectrum.real**2 + spectrum.imag**2
 
 
