@@ -36,6 +36,7 @@ from core.spectral import feature_row
 from core.spectrogram import spectrogram_image
 from scripts.benchmark_people import measure_people
 from scripts.benchmark_start import measure_start
+from scripts.benchmark_training import measure_training
 
 ROOT = Path(__file__).resolve().parents[1]
 SAMPLES = ROOT / "demo" / "samples"
@@ -275,8 +276,10 @@ def main(argv: list[str] | None = None) -> int:
         "batch": lambda: measure_batch(args.minutes),
         "people": lambda: measure_people(args.people),
         "start": lambda: measure_start(),
+        "training": measure_training,
     }
-    parser.add_argument("--only", nargs="+", choices=sections, default=list(sections), help="these sections")
+    usual = [name for name in sections if name != "training"]  # that one needs Keras
+    parser.add_argument("--only", nargs="+", choices=sections, default=usual, help="these sections (all but training)")
     parser.add_argument("--repeats", type=int, default=15, metavar="N", help="timed calls of a stage (default 15)")
     parser.add_argument("--minutes", type=float, default=60.0, metavar="M", help="of sound in a batch (default 60)")
     parser.add_argument("--people", type=int, nargs="+", default=[5, 100, 10_000], metavar="N")

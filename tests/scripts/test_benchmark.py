@@ -12,6 +12,7 @@ import pytest
 from core import pace
 from core.ceilings import Ceilings, Needs, convolution_operations, measure_ceilings, needs
 from core.embedder import Embedder
+from core.training import Recipe
 from scripts import benchmark
 
 WHOEVER_ELSE_IS_HERE = 2.5  # times the ratio recorded on an idle machine
@@ -81,3 +82,11 @@ def test_the_batch_uses_more_than_one_core_and_little_memory():
 def test_ten_people_cost_little():
     row = benchmark.measure_people([10])["10 people"]
     assert {"open_ms", "read_ms", "fit_ms", "name_ms"} <= set(row) and row["name_processor_ms"] < 50
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_training_is_measured_in_its_parts():
+    pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")
+    found = benchmark.measure_training(Recipe(steps=1, batch=16, crop=100), channels=(16, 16), blocks=(1, 1))
+    assert found["batches alone, crops/s"] > 0 and found["training, crops/s"] > 0
+    assert 0 < found["steps alone, share of the ceiling"] < 1
