@@ -1,7 +1,7 @@
 """Let Resemblyzer hear a dataset's training voices, so that networks can learn from it beside the labels.
 
     python scripts/teach.py dataset --recordings DIR... [--workers 2]
-    python scripts/train_cnn.py dataset --variants --teacher 10 ...
+    python scripts/train_cnn.py dataset --variants --teacher 20 ...
 
 Resemblyzer is installed in an environment of its own (core/rival.py says how). Stop it any time and run it again.
 """
