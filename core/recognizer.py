@@ -104,7 +104,7 @@ class Recognizer:
         speech = gather(_blocks(sound))
         learned = learn(speech, self.embedder)
         check_one_voice(speech, learned, self.embedder)
-        people, cohort = self.store.embeddings(self.model_id), self.embedder.cohort
+        people, cohort = self.store.embeddings(self.model_id, windows_up_to=0), self.embedder.cohort
         if again and not sure:
             check_same_person(learned, name, people, cohort)
         elif not again and not sure:
@@ -162,7 +162,7 @@ class Recognizer:
     def nearest(self, name: str) -> tuple[str, float] | None:
         """Who else enrolled sounds most like a person, and how much (`core.coherence.likeness`; above `SAME_VOICE` they
         may be one). None where nobody else is enrolled with these weights. Raises `UnknownSpeaker`."""
-        name, people = self.store.get(name).name, self.store.embeddings(self.model_id)
+        name, people = self.store.get(name).name, self.store.embeddings(self.model_id, windows_up_to=0)
         person = next((one for one in people if one.profile.name == name), None)
         others = [one for one in people if one is not person]
         return most_alike(person.segments, others, self.embedder.cohort) if person is not None and others else None

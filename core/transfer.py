@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.curves import PrecisionRecall, precision_recall
-from core.embedder import MODELS, Embedder, Embeddings
+from core.embedder import MODELS, Embedder, joined
 from core.evaluation import Cell, measure
 from core.heads import Calibration, Heads
 from core.protocol import Person, read
@@ -107,8 +107,7 @@ def outcomes(
         Heads([str(i) for i in group], [enrolled[i] for i in group], embedder.cohort, calibration) for group in draws
     ]
     for test in TESTS:
-        parts = [embedder.embed(list(one.tests[test])) for one in speakers]
-        tests = Embeddings(*(np.concatenate([part.of(model) for part in parts]) for model in MODELS))
+        tests = joined([embedder.embed(list(one.tests[test])) for one in speakers])
         odds = [one.log_odds(tests) for one in heads]
         for answer in (*MODELS, "both"):
             yield _outcome(answer, HEADS[1], test, [one[answer] for one in odds], draws, len(speakers))
