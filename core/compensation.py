@@ -1,4 +1,6 @@
-"""Channel compensation: directions in which one voice differs from itself, from room to room, count less.
+"""Which directions of an embedding count how much, decided after training: channels and the teacher's view.
+
+Channel compensation: directions in which one voice differs from itself, from room to room, count less.
 
 Within-class covariance normalisation (Hatch, Kajarekar & Stolcke 2006, "Within-class covariance normalization for
 SVM-based speaker recognition"), measured on voices that no network was trained on: for those of the training set the
@@ -39,6 +41,18 @@ def compensation(embeddings: np.ndarray, owners: np.ndarray, *, shrinkage: float
     covariance = (1.0 - shrinkage) * covariance + shrinkage * np.trace(covariance) / size * np.eye(size)
     powers, directions = np.linalg.eigh(covariance)
     return (directions / np.sqrt(powers)) @ directions.T
+
+
+def both_views(kernel: np.ndarray) -> np.ndarray:
+    """The symmetric matrix (D, D) after which the cosine of two embeddings counts what they tell of the teacher's as
+    much as the embeddings themselves. `kernel` (D, T): an embedding times it is what it tells (`core.dataset.teacher`).
+
+    It is the square root of 1 + K K', K being the kernel scaled so that what is told has length 1 on the average over
+    all directions.
+    """
+    told = kernel.astype(np.float64) @ kernel.T
+    powers, directions = np.linalg.eigh(np.eye(len(told)) + told * (len(told) / np.trace(told)))
+    return (directions * np.sqrt(powers)) @ directions.T
 
 
 def compensate(embeddings: np.ndarray, matrix: np.ndarray) -> np.ndarray:

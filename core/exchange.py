@@ -29,7 +29,7 @@ def export(body, path: Path) -> None:
 
 
 def fold(body, matrix: np.ndarray) -> None:
-    """Let the last layer of a network of `core.networks` also multiply its embedding by `matrix` (D, D, symmetric).
+    """Let the last layer of a network of `core.networks` also multiply its embedding by `matrix` (D, D).
 
     The embedding has length 1 afterwards as before, so it is `core.compensation.compensate` of what it was.
     """

@@ -191,6 +191,15 @@ def targets(examples: Examples, chosen: np.ndarray) -> Targets:
     return labels if examples.teacher is None else (labels, examples.teacher[chosen].astype(np.float32))
 
 
+def teacher_kernel(path: Path, body) -> np.ndarray:
+    """(D, T): what a run with a teacher multiplies its embedding by to tell the teacher's, from its checkpoint."""
+    with np.load(path, allow_pickle=False) as file:
+        kernel = file[f"v{len(body.variables) + 1}"]  # after the body's and the training speakers' directions
+    if kernel.ndim != 2 or kernel.shape[0] != body.output_shape[-1]:
+        raise DatasetError(f"{path} is no checkpoint of a run with a teacher")
+    return kernel
+
+
 def save_run(folder: Path, body, recipe: Recipe, examples: Examples, **more: str) -> None:
     """The body's weights and everything that is needed to make them again."""
     import keras

@@ -25,7 +25,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the o
 import numpy as np
 
 from core.calibration import NEUTRAL, calibrate, expected_calibration_error, joined, simulate
-from core.compensation import compensate
+from core.compensation import both_views, compensate
 from core.dataset.build import audio_files, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
 from core.errors import DatasetError, SpeakerError
@@ -33,7 +33,7 @@ from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
 from core.spectral import COLUMNS
-from core.training import restore
+from core.training import restore, teacher_kernel
 
 DRAWS = 60  # simulated enrolments of five, for each half of the held-out voices
 TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
@@ -69,8 +69,8 @@ def read_recipe(run: Path) -> dict:
 def export_networks(
     args: argparse.Namespace, images: np.ndarray, rows: np.ndarray, matrices: dict[str, np.ndarray] | None = None
 ) -> dict[str, dict]:
-    """Write cnn.onnx and ann.onnx, with `matrices` compensated by them (`core.exchange.fold`), each compared with Keras
-    on real segments; returns their recipes."""
+    """Write cnn.onnx and ann.onnx, where there was a teacher with `core.compensation.both_views`, and with `matrices`
+    compensated by them (`core.exchange.fold`), each compared with Keras on real segments; returns their recipes."""
     import onnxruntime
 
     from core.exchange import export, fold
@@ -86,9 +86,10 @@ def export_networks(
         body = ARCHITECTURES[recipe["architecture"]](**options)
         restore(run / "checkpoint.npz", body.variables)
         wanted = np.asarray(body(inputs))
-        if matrices:
-            fold(body, matrices[name])
-            wanted = compensate(wanted, matrices[name])
+        folded = [both_views(teacher_kernel(run / "checkpoint.npz", body))] if recipe.get("teacher") else []
+        for matrix in folded + ([matrices[name]] if matrices else []):
+            fold(body, matrix)
+            wanted = compensate(wanted, matrix)
         path = args.output / f"{name}.onnx"
         export(body, path)
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])

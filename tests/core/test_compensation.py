@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.calibration import Voice
-from core.compensation import compensate, compensation, within_class_covariance
+from core.compensation import both_views, compensate, compensation, within_class_covariance
 from core.embedder import MODELS, Embeddings
 from core.errors import DatasetError
 from core.evaluation import equal_error_rate
@@ -28,6 +28,18 @@ def error_rate(rows: np.ndarray, owners: np.ndarray) -> float:
     same = owners[:, None] == owners
     scores, pairs = rows @ rows.T, ~np.eye(len(rows), dtype=bool)
     return equal_error_rate(scores[same & pairs], scores[~same])[0]
+
+
+def test_both_views_count_the_same():
+    """The cosine afterwards is the mean of the embeddings' and of the teacher's, told at length 1 on the average."""
+    chance = np.random.default_rng(0)
+    kernel = chance.standard_normal((SIZE, 40))
+    rows = unit(chance.standard_normal((50, SIZE)))
+    told = rows @ kernel * np.sqrt(SIZE / np.trace(kernel @ kernel.T))
+    beside = unit(np.hstack([rows, told]))
+    seen = compensate(rows, both_views(kernel))
+    np.testing.assert_allclose(seen @ seen.T, beside @ beside.T, atol=1e-5)
+    assert 0.5 < (told**2).sum(axis=1).mean() < 2.0
 
 
 def test_within_class_covariance_by_hand():

@@ -9,7 +9,7 @@ from core.embedder import Embedder
 from core.errors import DatasetError
 from core.examples import load_images, load_variant_rows
 from core.spectrogram import spectrogram_image
-from core.training import Recipe, drawn, fit, targets
+from core.training import Recipe, drawn, fit, targets, teacher_kernel
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -85,6 +85,10 @@ def test_a_student_learns_what_the_teacher_hears(folder, tmp_path):
     before = closeness()
     assert fit(model, batches, Recipe(steps=40, batch=32, rate=5e-3, warm_up=2), tmp_path)
     assert before < 0.3 and closeness() > before + 0.4
+    kernel = teacher_kernel(tmp_path / "checkpoint.npz", body)
+    np.testing.assert_allclose(
+        body.predict_on_batch(rows.values) @ kernel, model.predict_on_batch(rows.values)[1], atol=1e-4
+    )
 
 
 def test_what_does_not_fit_is_named(folder):
