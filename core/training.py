@@ -11,7 +11,7 @@ import math
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -189,6 +189,17 @@ def targets(examples: Examples, chosen: np.ndarray) -> Targets:
     """What the chosen examples should give: labels and, where there is a teacher, what it hears."""
     labels = examples.speakers[chosen].astype(np.int32)
     return labels if examples.teacher is None else (labels, examples.teacher[chosen].astype(np.float32))
+
+
+def average(paths: Sequence[Path], variables: list) -> None:
+    """Put the mean of several runs' checkpoints into `variables` (as `restore` puts one): runs that began with one
+    another's weights are often better in the middle (Wortsman et al. 2022, "Model soups", arXiv:2203.05482)."""
+    found = []
+    for path in paths:
+        restore(path, variables)
+        found.append([_array(variable) for variable in variables])
+    for variable, values in zip(variables, zip(*found, strict=True), strict=True):
+        variable.assign(np.mean(values, axis=0))
 
 
 def teacher_kernel(path: Path, body) -> np.ndarray:

@@ -33,7 +33,7 @@ from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
 from core.spectral import COLUMNS
-from core.training import restore, teacher_kernel
+from core.training import average, teacher_kernel
 
 DRAWS = 60  # simulated enrolments of five, for each half of the held-out voices
 TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
@@ -41,8 +41,18 @@ TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose con
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--cnn", type=Path, required=True, metavar="RUN")
-    parser.add_argument("--ann", type=Path, required=True, metavar="RUN")
+    for model in ("cnn", "ann"):
+        parser.add_argument(
+            f"--{model}", type=Path, required=True, nargs="+", metavar="RUN", help="several: the mean of their weights"
+        )
+    parser.add_argument(
+        "--both-views",
+        nargs="+",
+        default=[],
+        choices=("cnn", "ann"),
+        metavar="MODEL",
+        help="let what this network tells of its teacher's view count as much as its own embedding",
+    )
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR", help="DIR/<speaker>/...")
     parser.add_argument("--noise", type=Path, metavar="DIR", help="noise and music: nobody, and trouble for the tests")
@@ -69,7 +79,7 @@ def read_recipe(run: Path) -> dict:
 def export_networks(
     args: argparse.Namespace, images: np.ndarray, rows: np.ndarray, matrices: dict[str, np.ndarray] | None = None
 ) -> dict[str, dict]:
-    """Write cnn.onnx and ann.onnx, where there was a teacher with `core.compensation.both_views`, and with `matrices`
+    """Write cnn.onnx and ann.onnx, with `core.compensation.both_views` where asked for, and with `matrices`
     compensated by them (`core.exchange.fold`), each compared with Keras on real segments; returns their recipes."""
     import onnxruntime
 
@@ -77,16 +87,21 @@ def export_networks(
     from core.networks import ARCHITECTURES
 
     recipes = {}
-    for name, run, inputs in (
+    for name, runs, inputs in (
         ("cnn", args.cnn, images.astype(np.float32) / np.float32(255.0)),
         ("ann", args.ann, rows),
     ):
-        recipe = read_recipe(run)
+        recipe = read_recipe(runs[-1])
         options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
         body = ARCHITECTURES[recipe["architecture"]](**options)
-        restore(run / "checkpoint.npz", body.variables)
+        average([run / "checkpoint.npz" for run in runs], body.variables)
+        if len(runs) > 1:
+            recipe["mean_of"] = [str(run) for run in runs]
         wanted = np.asarray(body(inputs))
-        folded = [both_views(teacher_kernel(run / "checkpoint.npz", body))] if recipe.get("teacher") else []
+        folded = []
+        if name in args.both_views:
+            recipe["both_views"] = True
+            folded = [both_views(teacher_kernel(runs[-1] / "checkpoint.npz", body))]
         for matrix in folded + ([matrices[name]] if matrices else []):
             fold(body, matrix)
             wanted = compensate(wanted, matrix)

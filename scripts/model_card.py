@@ -177,6 +177,8 @@ def recipe(facts: dict) -> str:
         "rate",
         "margin",
         "teacher",
+        "mean_of",
+        "both_views",
         "seed",
     )
     shown += ("backend", "precision", "command", "note")
