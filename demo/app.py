@@ -22,6 +22,7 @@ from core.audio import SEGMENT_SAMPLES
 from core.errors import SpeakerError
 from core.recognizer import Recognizer
 from demo import texts
+from demo.allocator import few_arenas
 from demo.doorkeeper import MIN_PASSWORD, PASSWORD_VARIABLE, Doorkeeper, is_loopback, login
 from demo.leavings import Leavings
 from demo.slices import sweep
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 DEFAULT_HOST = "127.0.0.1"
 MAX_FILE_SIZE = "2gb"  # three hours of CD-quality WAV
 MAX_QUEUE = 64  # events waiting
+QUEUE_LOOK_SECONDS = 0.01  # s between looks at an empty queue: Gradio's 0.001 costs 5 % of a core, day and night
 SESSIONS = 100  # pages whose state is kept
 DELETE_EVERY_SECONDS = 60  # s between looks at files that browsers sent or fetched
 DELETE_AFTER_SECONDS = 3600  # s: an upload must outlive typing a name; microphone slices are deleted at once
@@ -76,6 +78,7 @@ def build(recognizer: Recognizer) -> gr.Blocks:
             tab.select(refresh, None, watched, **private)
         build_api(recognizer, jobs=link_or_file.JOBS)
     page.queue(max_size=MAX_QUEUE, default_concurrency_limit=8, api_open=False)
+    page._queue.sleep_when_free = QUEUE_LOOK_SECONDS
     return page
 
 
@@ -95,6 +98,7 @@ def launch(
     if not is_loopback(host) and not password:
         raise SpeakerError(texts.PASSWORD_NEEDED.format(host=host, variable=PASSWORD_VARIABLE, count=MIN_PASSWORD))
     _check_port(host, port)
+    few_arenas()
     with _private_folder(), _ended_politely():
         loading = _Loading(home)
         recognizer = loading.ready()  # importing Gradio and loading the weights go on at the same time
