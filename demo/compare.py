@@ -147,7 +147,12 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
                 with gr.Column(min_width=280):
                     segment = gr.Dropdown([], label=texts.LISTEN, visible=False, elem_id="compare-segment")
                     player = gr.Audio(
-                        label=texts.LISTEN, type="numpy", interactive=False, visible=False, elem_id="compare-player"
+                        label=texts.LISTEN,
+                        type="numpy",
+                        interactive=False,
+                        visible=False,
+                        buttons=["download"],  # else there is one that would send the sound to another site
+                        elem_id="compare-player",
                     )
                     kept = gr.HTML(f'<p class="quiet">{texts.MENU_EMPTY}</p>')
                 with gr.Column(min_width=280):

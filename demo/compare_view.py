@@ -171,7 +171,8 @@ def disagreements(done: Comparison, colours: Mapping[str, str]) -> str:
     )
     return (
         f"<section><h3>{texts.APART} <span>{len(apart)} of {len(done.held)}</span></h3>"
-        f'<div class="table-scroll"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div></section>'
+        f'<div class="table-scroll apart"><table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>'
+        "</section>"
     )
 
 

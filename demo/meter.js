@@ -6,12 +6,43 @@ const base64 = (bytes) => {
   for (let at = 0; at < bytes.length; at += 0x8000) text += String.fromCharCode(...bytes.subarray(at, at + 0x8000));
   return btoa(text);
 };
+// Runs beside the page, so that a busy page does not lose sound: 4096 samples at a time.
+const TAP = `registerProcessor("who-tap", class extends AudioWorkletProcessor {
+  constructor() { super(); this.block = new Float32Array(4096); this.filled = 0; }
+  process([[samples]]) {
+    if (!samples) return true;
+    this.block.set(samples, this.filled); // 128 at a time: 32 of them fill it exactly
+    this.filled += samples.length;
+    if (this.filled < this.block.length) return true;
+    this.port.postMessage(this.block.slice());
+    this.filled = 0;
+    return true;
+  }
+});`;
+// A node that gives blocks of mono samples to `hear`. Browsers without worklets (and pages that are not safe) have the
+// older ScriptProcessor.
+const tapped = async (context, hear) => {
+  if (context.audioWorklet) {
+    const address = URL.createObjectURL(new Blob([TAP], { type: "text/javascript" }));
+    try {
+      await context.audioWorklet.addModule(address);
+      const node = new AudioWorkletNode(context, "who-tap", { channelCount: 1, channelCountMode: "explicit" });
+      node.port.onmessage = (event) => hear(event.data);
+      return node;
+    } catch (error) { // the older one then
+    } finally {
+      URL.revokeObjectURL(address);
+    }
+  }
+  const node = context.createScriptProcessor(4096, 1, 1);
+  node.onaudioprocess = (event) => hear(event.inputBuffer.getChannelData(0).slice());
+  return node;
+};
 let waiting = false, end = () => {};
-const follow = (stream) => {
+const follow = async (stream) => {
   end();
   const context = new AudioContext(), source = context.createMediaStreamSource(stream);
-  const node = context.createScriptProcessor(4096, 1, 1);
-  let held = [], count = 0, begin = true, sent = 0;
+  let held = [], count = 0, begin = true, sent = 0, over = false, node = null;
   const send = () => {
     const samples = new Int16Array(count);
     let at = 0;
@@ -20,18 +51,23 @@ const follow = (stream) => {
     sent += count / context.sampleRate;
     [held, count, begin] = [[], 0, false];
   };
-  node.onaudioprocess = (event) => {
-    if (stream.getAudioTracks().every((track) => track.readyState === "ended") || sent > SECONDS) return end();
-    held.push(event.inputBuffer.getChannelData(0).slice());
-    count += 4096;
-    if (count >= context.sampleRate) send();
-  };
-  end = () => {
-    end = () => {};
-    node.disconnect();
+  const mine = () => {
+    if (over) return;
+    over = true;
+    if (end === mine) end = () => {};
+    if (node) node.disconnect();
     source.disconnect();
     context.close();
   };
+  end = mine;
+  node = await tapped(context, (block) => {
+    if (over) return;
+    if (stream.getAudioTracks().every((track) => track.readyState === "ended") || sent > SECONDS) return mine();
+    held.push(block);
+    count += block.length;
+    if (count >= context.sampleRate) send();
+  });
+  if (over) return; // stopped while the worklet came
   source.connect(node);
   node.connect(context.destination); // silence goes out; without a way out nothing runs
 };

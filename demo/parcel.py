@@ -87,6 +87,11 @@ class Parcel:
         known = _known(recognizer)
         return len(self.people) if replace else sum(name_key(one.name) not in known for one in self.people)
 
+    def clashing(self, recognizer: Recognizer) -> list[str]:
+        """The names in the file that are enrolled here already: `replace` would overwrite them."""
+        known = _known(recognizer)
+        return [one.name for one in self.people if name_key(one.name) in known]
+
     def take_up(self, recognizer: Recognizer, *, replace: bool) -> tuple[int, int]:
         """Enrol the people; how many, and how many were left out because they are enrolled already. All or nothing.
 
@@ -94,8 +99,7 @@ class Parcel:
         """
         if not self.people:
             raise PeopleFileError(texts.IMPORT_NOTHING)
-        known = _known(recognizer)
-        taken = [one.name for one in self.people if name_key(one.name) in known]
+        taken = self.clashing(recognizer)
         wanted = self.people if replace else [one for one in self.people if one.name not in taken]
         if not wanted:
             raise StoreError(texts.IMPORT_NONE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,9 @@ from core.recognizer import Recognizer
 from demo import people_texts as texts
 from demo.notice_view import notice, progress, trouble
 from demo.parcel import Parcel, entries, view
+from demo.texts import AND_MORE, KEEP
+
+MAX_NAMED = 6  # people in a question by their names
 
 
 def exported(recognizer: Recognizer, parcel: Parcel, names: Sequence[str], secret: str, again: str) -> str:
@@ -29,6 +33,15 @@ def taken_up(recognizer: Recognizer, parcel: Parcel, choice: str) -> tuple[str, 
         return notice(said.format(people=texts.people_counted(count), skipped=skipped), "good"), True
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return trouble(error), False
+
+
+def replace_question(recognizer: Recognizer, parcel: Parcel, choice: str) -> str:
+    """What is asked before somebody enrolled here is overwritten; '' where nobody is."""
+    names = parcel.clashing(recognizer) if choice == texts.CLASH_REPLACE else []
+    if not names:
+        return ""
+    more = [AND_MORE.format(count=len(names) - MAX_NAMED)] if len(names) > MAX_NAMED else []
+    return notice(texts.REPLACE_SURE.format(names=", ".join([*names[:MAX_NAMED], *more])), "error")
 
 
 def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], list[Any]]:
@@ -67,6 +80,11 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
                 elem_id="import-clash",
             )
             take = gr.Button(texts.IMPORT, variant="primary", visible=False, elem_id="import-take")
+            with gr.Column(visible=False, elem_classes="sure", elem_id="import-sure") as sure:
+                question = gr.HTML("")
+                with gr.Row(elem_classes="pair"):
+                    yes = gr.Button(texts.REPLACE_YES, variant="stop", min_width=90, elem_id="import-yes")
+                    no = gr.Button(KEEP, min_width=90, elem_id="import-no")
             told = gr.HTML("", elem_id="import-notice")
 
     def pack(current: Parcel, names: list[str], first: str, second: str) -> Iterator[tuple]:
@@ -81,6 +99,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     hidden = gr.update(visible=False)
     # what an import shows: passphrase, what is inside, the question about clashes, the button
     shown = [told, sealed, inside, clash, take]
+    unasked = gr.Column(visible=False)
 
     def offer(count: int) -> dict:
         label = texts.IMPORT.format(people=texts.people_counted(count)) if count else texts.IMPORT_NOBODY
@@ -113,24 +132,33 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield trouble(error), *(gr.skip() for _ in range(5))
 
-    def brought(current: Parcel, choice: str) -> tuple:
+    def brought(current: Parcel, choice: str, *, sure: bool) -> tuple:
+        """`sure`: was it asked whether somebody may be overwritten?"""
+        asked = "" if sure else replace_question(recognizer, current, choice)
+        if asked:
+            return "", *(gr.skip() for _ in range(5)), gr.Column(visible=True), asked
         html, done = taken_up(recognizer, current, choice)
         if not done:
-            return html, *(gr.skip() for _ in range(5))
-        return html, hidden, "", hidden, hidden, None
+            return html, *(gr.skip() for _ in range(5)), unasked, ""
+        return html, hidden, "", hidden, hidden, None, unasked, ""
 
     make.click(pack, [parcel, who, secret, again], [made, save, secret, again], concurrency_limit=2, **private)
     gr.on([upload.upload, upload.clear], received, [parcel, upload], shown, concurrency_limit=2, **private)
     gr.on([unlock.click, key.submit], unlocked, [parcel, key], [*shown, key], concurrency_limit=2, **private)
+    gr.on([no.click, clash.input, upload.upload, upload.clear], lambda: unasked, None, sure, **private)
     clash.input(
         lambda current, choice: offer(current.wanted(recognizer, replace=choice == texts.CLASH_REPLACE)),
         [parcel, clash],
         take,
         **private,
     )
-    event = take.click(brought, [parcel, clash], [*shown, upload], **private)
+    result = [*shown, upload, sure, question]
+    events = [
+        take.click(partial(brought, sure=False), [parcel, clash], result, **private),
+        yes.click(partial(brought, sure=True), [parcel, clash], result, **private),
+    ]
 
     def refresh() -> list:
         return [gr.update(choices=[profile.name for profile in recognizer.store.profiles()], value=[])]
 
-    return [who], refresh, [event]
+    return [who], refresh, events

@@ -94,6 +94,11 @@ FROM_OLD = "made by other networks: needs a new session"
 CLASH = "Who is enrolled here already"
 CLASH_SKIP = "Keep as it is here, leave out of the import"
 CLASH_REPLACE = "Replace by what is in the file"
+REPLACE_SURE = (
+    "Replace {names}? Everything that was learned here of that voice is deleted, and what is in the file comes in its "
+    "place. This cannot be undone."
+)
+REPLACE_YES = "Yes, replace"
 IMPORT = "Take up {people}"
 IMPORT_NOBODY = "Nobody is new"
 IMPORT_NONE = "everybody in this file is enrolled here already, so nobody is left to take up: choose to replace them"

@@ -14,6 +14,7 @@ from demo.answer_view import colour_of, percent, shown
 from demo.palette import ink_on
 
 LANES = ("both", "cnn", "ann")
+LAST_TICK = 0.9  # of the width: a later one would not be read to its end on a phone
 LABEL_FRACTION = 0.06  # of the width: a narrower turn has its name in the tooltip only
 TICK_STEPS = (5, 10, 15, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # s
 MAX_TICKS = 8
@@ -79,7 +80,7 @@ class _Scale:
 def _ticks(scale: _Scale) -> str:
     most = MAX_TICKS * scale.zoom
     step = next((step for step in TICK_STEPS if scale.length / step <= most), TICK_STEPS[-1])
-    first, last = int(-(-scale.start // step)), int((scale.start + scale.length * 0.97) // step)
+    first, last = int(-(-scale.start // step)), int((scale.start + scale.length * LAST_TICK) // step)
     return "".join(
         f'<span style="left:{(index * step - scale.start) / scale.length:.3%}">{clock(index * step)}</span>'
         for index in range(first, last + 1)

@@ -58,7 +58,11 @@ def test_clashes_are_shown_and_settled(parcel, recognizer, elsewhere):
     said, done = parcel_part.taken_up(elsewhere, parcel, texts.CLASH_SKIP)
     assert not done and "nobody is left" in said
     parcel.people = [replace(amina, created_at="2021-01-01T00:00:00+00:00"), kofi]
+    assert parcel_part.replace_question(elsewhere, parcel, texts.CLASH_SKIP) == ""
+    question = parcel_part.replace_question(elsewhere, parcel, texts.CLASH_REPLACE)
+    assert "Replace Amina?" in question and "Kofi" not in question  # only who would be overwritten
     said, done = parcel_part.taken_up(elsewhere, parcel, texts.CLASH_REPLACE)
+    assert parcel_part.replace_question(elsewhere, parcel, texts.CLASH_REPLACE) == ""  # nothing is left to overwrite
     assert done and {one.name for one in elsewhere.store.profiles()} == {"Amina", "Kofi", "Kwame"}
     assert elsewhere.store.get("Amina").created_at[:4] == "2021"
 
