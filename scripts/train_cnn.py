@@ -127,7 +127,8 @@ def begin_with_exported(model, body, path: Path, examples: Examples) -> None:
 
 def begin_with_run(model, body, run: Path) -> None:
     """A finished run's weights; those for its teacher only where it had one."""
-    taught = json.loads((run / "recipe.json").read_text(encoding="utf-8")).get("teacher", 0.0)
+    recipe = run / "recipe.json"
+    taught = recipe.is_file() and json.loads(recipe.read_text(encoding="utf-8")).get("teacher")
     plain = [*body.variables, *model.get_layer("cosines").variables]
     restore(run / "checkpoint.npz", model.variables if taught else plain)
 
