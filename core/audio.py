@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 
-from core.cut_off import CutOff, Ending, is_whole, stated_by_container, stated_by_file
+from core.cut_off import CutOff, Ending, is_whole, stated_by_file
 from core.errors import AudioTooLong, DecodeError
 
 if TYPE_CHECKING:
@@ -201,23 +201,35 @@ def _within_limits(pieces: Iterator[np.ndarray], name: str) -> Iterator[np.ndarr
         if piece is None:
             return
         seconds += len(piece) / SAMPLE_RATE
-        if worked > MAX_WORK_SECONDS + seconds / MIN_DECODE_SPEED:
-            raise DecodeError(
-                f"{name} takes more work than any real recording ({worked:.0f} s for {seconds:.0f} s of sound): "
-                "it is damaged or meant to do harm; save it anew as WAV"
-            )
+        if worked > work_allowed(seconds):
+            raise DecodeError(too_much_work(name, worked, seconds))
         yield piece
 
 
+def work_allowed(seconds: float) -> float:
+    """Seconds of processor time that decoding `seconds` of sound may take."""
+    return MAX_WORK_SECONDS + seconds / MIN_DECODE_SPEED
+
+
+def too_much_work(name: str, worked: float, seconds: float) -> str:
+    """Why a file is refused that took more."""
+    return (
+        f"{name} takes more work than any real recording ({worked:.0f} s for {seconds:.0f} s of sound): "
+        "it is damaged or meant to do harm; save it anew as WAV"
+    )
+
+
 def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) -> Iterator[np.ndarray]:
-    """16 kHz mono float32 pieces: libsndfile first, FFmpeg (PyAV) for what it does not read. `ending` is filled."""
+    """16 kHz mono float32 pieces: libsndfile first, FFmpeg for what it does not read. `ending` is filled."""
     import soundfile
+
+    from core import ffmpeg
 
     try:
         file = soundfile.SoundFile(handle)
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         handle.seek(0)
-        yield from _decoded_by_ffmpeg(handle, name, ending)
+        yield from ffmpeg.pieces(handle, name, ending)
         return
     yielded = False
     try:
@@ -234,7 +246,7 @@ def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) ->
             return
         handle.seek(0)
         try:
-            yield from _decoded_by_ffmpeg(handle, name, ending)
+            yield from ffmpeg.pieces(handle, name, ending)
         except DecodeError:
             raise DecodeError(f"{name} is not readable as audio: {error}") from error
 
@@ -264,39 +276,6 @@ def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     for block in blocks:
         yield np.clip(resampler.resample_chunk(to_mono(block)), -1.0, 1.0)
     yield np.clip(resampler.resample_chunk(np.zeros(0, np.float32), last=True), -1.0, 1.0)
-
-
-def _decoded_by_ffmpeg(handle: BinaryIO, name: str, ending: Ending) -> Iterator[np.ndarray]:
-    import av
-
-    try:
-        container = av.open(handle, mode="r", metadata_errors="ignore")
-    except (av.FFmpegError, ValueError) as error:
-        raise DecodeError(
-            f"{name} is not audio that can be read ({_reason(error)}): use WAV, FLAC, OGG, Opus, MP3, M4A or WebM"
-        ) from error
-    with container:
-        if not container.streams.audio:
-            raise DecodeError(f"{name} has no sound track")
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
-        yielded = False
-        ending.stated = ending.stated or stated_by_container(container.format.name, container.streams.audio[0])
-        try:
-            for frame in container.decode(container.streams.audio[0]):
-                frame.pts = None  # broken time stamps must not insert silence
-                for out in resampler.resample(frame):
-                    yielded = True
-                    yield to_mono(out.to_ndarray().reshape(-1))
-            for out in resampler.resample(None):
-                yield to_mono(out.to_ndarray().reshape(-1))
-        except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: a stream that began later
-            if not yielded:
-                raise DecodeError(f"{name} breaks off before any sound ({_reason(error)})") from error
-            ending.broken = True
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__
 
 
 def level_dbfs(samples: np.ndarray) -> float:

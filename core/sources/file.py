@@ -66,8 +66,9 @@ def check_range(start: float | None, end: float | None, duration: float | None =
 
 def duration(path: str | os.PathLike) -> float | None:
     """Length in seconds as the file itself states it, without decoding; None where it does not say."""
-    import av
     import soundfile
+
+    from core import ffmpeg
 
     try:
         info = soundfile.info(os.fspath(path))
@@ -76,9 +77,6 @@ def duration(path: str | os.PathLike) -> float | None:
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         pass  # not one of libsndfile's formats
     try:
-        with av.open(os.fspath(path), metadata_errors="ignore") as container:
-            if container.duration and container.streams.audio:
-                return container.duration / av.time_base
-    except (av.FFmpegError, OSError, ValueError):
-        pass  # no sound in it: decoding tells why
-    return None
+        return ffmpeg.duration(path)
+    except OSError:  # it is not there: decoding tells why
+        return None

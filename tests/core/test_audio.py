@@ -13,7 +13,7 @@ import pytest
 import soundfile
 import soxr
 
-from core import audio
+from core import audio, ffmpeg
 from core.audio import SAMPLE_RATE, Audio, concatenate, decode, level_dbfs, stream, to_mono
 from core.cut_off import Ending
 from core.errors import AudioTooLong, DecodeError
@@ -294,7 +294,7 @@ def test_reading_in_pieces_leaves_no_seam(samples, voice, monkeypatch, values):
 def test_both_decoders_agree(samples, voice):
     """The whole of an Opus file through FFmpeg is what libsndfile makes of it, one constant delay aside."""
     with (samples / "jo_enrol.opus").open("rb") as file:
-        other = np.concatenate(list(audio._decoded_by_ffmpeg(file, "jo_enrol.opus", Ending())))
+        other = np.concatenate(list(ffmpeg.pieces(file, "jo_enrol.opus", Ending())))
     assert_same_sound(Audio(other), voice("jo_enrol").samples)
 
 

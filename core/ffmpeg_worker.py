@@ -1,0 +1,166 @@
+"""The process in which FFmpeg works: reads a file from its standard input, and gives sound or a word about it.
+
+Its output is a row of messages: a kind, the length of what follows, and that. `SOUND`: float32 samples, 16 kHz mono;
+`WORD`: a JSON object with `stated`, `broken`, `refused` or `duration`; `END`: all of it has been said.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from core.audio import SAMPLE_RATE, to_mono, too_much_work, work_allowed
+from core.cut_off import stated_by_container
+
+SOUND, WORD, END = b"S", b"W", b"E"
+HEAD = struct.Struct("<cI")  # kind, bytes that follow
+MAX_MESSAGE = 1 << 20  # bytes
+PIECE = SAMPLE_RATE  # samples: sound is sent a second at a time
+MEMORY = 512 << 20  # bytes that a file may make FFmpeg take, beside the program itself
+OPTIONS = {"protocol_whitelist": "none"}  # a file opens no other file, and nothing in the network
+
+Message = np.ndarray | dict[str, float | bool | str]
+
+
+def decoded(handle: BinaryIO) -> Iterator[Message]:
+    """Sound of a file, and words about it; `{name}` in a refusal stands for the file's name."""
+    import av
+
+    try:
+        container = av.open(handle, mode="r", metadata_errors="ignore", options=OPTIONS)
+    except (av.FFmpegError, ValueError) as error:
+        yield {
+            "refused": f"{{name}} is not audio that can be read ({_reason(error)}): use WAV, FLAC, OGG, Opus, MP3, M4A "
+            "or WebM"
+        }
+        return
+    with container:
+        if not container.streams.audio:
+            yield {"refused": "{name} has no sound track"}
+            return
+        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
+        yielded = False
+        yield {"stated": stated_by_container(container.format.name, container.streams.audio[0])}
+        try:
+            for frame in container.decode(container.streams.audio[0]):
+                frame.pts = None  # broken time stamps must not insert silence
+                for out in resampler.resample(frame):
+                    yielded = True
+                    yield to_mono(out.to_ndarray().reshape(-1))
+            for out in resampler.resample(None):
+                yield to_mono(out.to_ndarray().reshape(-1))
+        except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: a stream that began later
+            if yielded:
+                yield {"broken": True}
+            else:
+                yield {"refused": f"{{name}} breaks off before any sound ({_reason(error)})"}
+
+
+def stated_duration(handle: BinaryIO) -> float | None:
+    """Seconds that a file with sound says it has."""
+    import av
+
+    try:
+        with av.open(handle, metadata_errors="ignore", options=OPTIONS) as container:
+            if container.duration and container.streams.audio:
+                return container.duration / av.time_base
+    except (av.FFmpegError, OSError, ValueError):
+        pass  # no sound in it: decoding tells why
+    return None
+
+
+def work(task: str) -> int:
+    """The life of the process. `task`: `sound` or `duration`."""
+    import av  # noqa: F401  (loaded before memory is limited)
+
+    source = os.fdopen(0, "rb", closefd=False)
+    target = os.fdopen(os.dup(1), "wb")
+    _limit_memory()
+    _limit_work(work_allowed(0.0))
+    seconds = 0.0
+    try:
+        for message in [{"duration": stated_duration(source)}] if task == "duration" else _joined(decoded(source)):
+            _send(target, message)
+            if isinstance(message, np.ndarray):
+                seconds += len(message) / PIECE
+                if (worked := time.process_time()) > work_allowed(seconds):
+                    _send(target, {"refused": too_much_work("{name}", worked, seconds)})
+                _limit_work(work_allowed(seconds))
+        _send(target, None)
+    except MemoryError:
+        _send(target, {"refused": "{name} asks for more memory than any real recording: save it anew as WAV"})
+    except BrokenPipeError:  # nobody listens any more
+        return 1
+    return 0
+
+
+def _joined(messages: Iterator[Message]) -> Iterator[Message]:
+    """Frames of a few milliseconds as pieces of a second."""
+    waiting: list[np.ndarray] = []
+    for message in messages:
+        if isinstance(message, np.ndarray):
+            waiting.append(message)
+            if sum(map(len, waiting)) < PIECE:
+                continue
+            message, waiting = np.concatenate(waiting), []
+        elif waiting:
+            yield np.concatenate(waiting)
+            waiting = []
+        yield message
+    if waiting:
+        yield np.concatenate(waiting)
+
+
+def _send(target: BinaryIO, message: Message | None) -> None:
+    """`None`: the end."""
+    if message is None:
+        kind, content = END, b""
+    elif isinstance(message, np.ndarray):
+        kind, content = SOUND, message.astype("<f4").tobytes()
+    else:
+        kind, content = WORD, json.dumps(message).encode()
+    for start in range(0, max(1, len(content)), MAX_MESSAGE):
+        part = content[start : start + MAX_MESSAGE]
+        target.write(HEAD.pack(kind, len(part)) + part)
+    target.flush()
+
+
+def _limit_memory() -> None:
+    """From now on this process gets `MEMORY` more, where the system knows such a limit (Linux)."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with suppress(OSError, ValueError):  # macOS takes none
+            most = _address_space() + MEMORY
+            resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
+def _limit_work(seconds: float) -> None:
+    """The system ends this process once it has worked so long, even where FFmpeg never comes back."""
+    if sys.platform != "win32":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds) + 1, resource.RLIM_INFINITY))
+
+
+def _address_space() -> int:
+    """Bytes this process has; where that is not told, more than it can be."""
+    pages = Path("/proc/self/statm")
+    if sys.platform == "linux" and pages.exists():
+        return int(pages.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+    return 1 << 31
+
+
+def _reason(error: Exception) -> str:
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
