@@ -11,7 +11,7 @@ Not imported by the app.
 from __future__ import annotations
 
 import zlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -120,10 +120,14 @@ def _embedder(folder: Path) -> Embedder:
     return Embedder(folder, threads=1)
 
 
-def compensations(voices: list[Voice]) -> dict[str, np.ndarray]:
-    """By model the `core.compensation` (D, D) measured on what these voices are in rooms of their own."""
+def compensations(voices: list[Voice], kept: Collection[str] = ()) -> dict[str, np.ndarray]:
+    """By model the `core.compensation` (D, D) measured on what these voices are in rooms of their own; that of models
+    to be `kept` as they are changes nothing."""
     owners = np.concatenate([np.full(len(voice.own), place) for place, voice in enumerate(voices)])
-    return {model: compensation(np.concatenate([voice.own.of(model) for voice in voices]), owners) for model in MODELS}
+    own = {model: np.concatenate([voice.own.of(model) for voice in voices]) for model in MODELS}
+    return {
+        model: np.eye(rows.shape[1]) if model in kept else compensation(rows, owners) for model, rows in own.items()
+    }
 
 
 def compensated(made: Embeddings, matrices: dict[str, np.ndarray]) -> Embeddings:
@@ -131,13 +135,16 @@ def compensated(made: Embeddings, matrices: dict[str, np.ndarray]) -> Embeddings
     return Embeddings(*(compensate(made.of(model), matrices[model]) for model in MODELS), made.heard)
 
 
-def crossed(voices: list[Voice], cohort: Embeddings) -> list[tuple[list[Voice], Embeddings]]:
+def crossed(
+    voices: list[Voice], cohort: Embeddings, kept: Collection[str] = ()
+) -> list[tuple[list[Voice], Embeddings]]:
     """The voices in two halves, each as networks hear it whose compensation was measured on the *other* half, and the
-    cohort as those networks hear it: voices tell how good a compensation is that did not learn from them."""
+    cohort as those networks hear it: voices tell how good a compensation is that did not learn from them. `kept`: as
+    for `compensations`."""
     speakers = sorted({voice.name for voice in voices})
     halves = []
     for names in (set(speakers[::2]), set(speakers[1::2])):
-        matrices = compensations([voice for voice in voices if voice.name not in names])
+        matrices = compensations([voice for voice in voices if voice.name not in names], kept)
         mine = [
             replace(
                 voice,

@@ -132,6 +132,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--pretrained", type=Path, default=PRETRAINED, metavar="DIR", help="its cohort is used")
     parser.add_argument("--draws", type=int, default=60)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the table, for the model card")
+    parser.add_argument(
+        "--models", nargs="+", choices=MODELS, default=list(MODELS), help="where only one is new: the other's rows stay"
+    )
     parser.add_argument("--seed", type=int, default=1, help="other draws than the calibration's (default 1)")
     return parser
 
@@ -196,7 +199,10 @@ def main(argv: list[str] | None = None) -> int:
     parts = halves(args.voices, count=args.draws, seed=args.seed)
     chance = np.random.default_rng(0)
     made: dict[str, dict[str, list]] = {model: {} for model in MODELS}
-    for model in MODELS:
+    if args.json and args.json.is_file():
+        made |= json.loads(args.json.read_text(encoding="utf-8"))
+    for model in args.models:
+        made[model] = {}
         for name, values in table(model, parts, getattr(calibration, f"{model}_lead")).items():
             again = values[chance.integers(len(values), size=(1000, len(values)))].mean(axis=1)
             low, high = np.percentile(again, [2.5, 97.5], axis=0)

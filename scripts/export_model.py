@@ -1,6 +1,7 @@
 """Trained runs -> pretrained/: ONNX files, cohort, calibration, model.json with hashes and recipe.
 
     python scripts/export_model.py --cnn runs/cnn --ann runs/ann --dataset dataset --recordings DIR... --noise DIR
+    python scripts/export_model.py --cnn runs/more --ann pretrained/ann.onnx ...      # a new CNN beside the ANN that is
 
 `--recordings` are the folders the dataset was made of: the speakers in its validation split (made with
 `--split speaker`) are heard by no network, so they tell how a voice varies from room to room (which is folded into the
@@ -43,7 +44,12 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for model in ("cnn", "ann"):
         parser.add_argument(
-            f"--{model}", type=Path, required=True, nargs="+", metavar="RUN", help="several: the mean of their weights"
+            f"--{model}",
+            type=Path,
+            required=True,
+            nargs="+",
+            metavar="RUN",
+            help="several: the mean of their weights; an exported .onnx: kept as it is",
         )
     parser.add_argument(
         "--both-views",
@@ -66,8 +72,8 @@ def arguments() -> argparse.ArgumentParser:
 def read_recipe(run: Path) -> dict:
     """What `core.training.save_run` wrote, the number of voices in place of their names, and as `first` the recipe of
     the run (or the exported file) it began with, where there was one."""
-    if run.suffix == ".onnx":  # training went on from weights that were exported: model.json lies beside them
-        return json.loads(run.with_name("model.json").read_text(encoding="utf-8"))["recipe"]["cnn"]
+    if run.suffix == ".onnx":  # exported weights, to be kept, or from which training went on: model.json lies beside
+        return json.loads(run.with_name("model.json").read_text(encoding="utf-8"))["recipe"][run.stem]
     recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
     classes = recipe.pop("speakers")
     recipe["voices"] = sum("@" not in name for name in classes)
@@ -77,21 +83,27 @@ def read_recipe(run: Path) -> dict:
 
 
 def export_networks(
-    args: argparse.Namespace, images: np.ndarray, rows: np.ndarray, matrices: dict[str, np.ndarray] | None = None
-) -> dict[str, dict]:
+    args: argparse.Namespace,
+    recipes: dict[str, dict],
+    images: np.ndarray,
+    rows: np.ndarray,
+    matrices: dict[str, np.ndarray] | None = None,
+) -> None:
     """Write cnn.onnx and ann.onnx, with `core.compensation.both_views` where asked for, and with `matrices`
-    compensated by them (`core.exchange.fold`), each compared with Keras on real segments; returns their recipes."""
+    compensated by them (`core.exchange.fold`), each compared with Keras on real segments, which adds to `recipes`."""
     import onnxruntime
 
     from core.exchange import export, fold
     from core.networks import ARCHITECTURES
 
-    recipes = {}
     for name, runs, inputs in (
         ("cnn", args.cnn, images.astype(np.float32) / np.float32(255.0)),
         ("ann", args.ann, rows),
     ):
-        recipe = read_recipe(runs[-1])
+        recipe, path = recipes[name], args.output / f"{name}.onnx"
+        if name in kept(args):
+            path.write_bytes(runs[0].read_bytes())
+            continue
         options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
         body = ARCHITECTURES[recipe["architecture"]](**options)
         average([run / "checkpoint.npz" for run in runs], body.variables)
@@ -105,7 +117,6 @@ def export_networks(
         for matrix in folded + ([matrices[name]] if matrices else []):
             fold(body, matrix)
             wanted = compensate(wanted, matrix)
-        path = args.output / f"{name}.onnx"
         export(body, path)
         session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
         made = session.run(None, {session.get_inputs()[0].name: inputs})[0]
@@ -113,8 +124,16 @@ def export_networks(
         if gap > TOLERANCE:
             raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
         print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
-        recipes[name] = recipe | {"difference": gap}
-    return recipes
+        recipe["difference"] = gap
+
+
+def kept(args: argparse.Namespace) -> set[str]:
+    """Models that were given as exported files: compensated already, and copied. `DatasetError` for a mean of those."""
+    given = {name: runs for name, runs in (("cnn", args.cnn), ("ann", args.ann)) if runs[0].suffix == ".onnx"}
+    for name, runs in given.items():
+        if len(runs) > 1 or name in args.both_views:
+            raise DatasetError(f"--{name} {runs[0]} is an exported network, to be kept as it is: give it alone")
+    return set(given)
 
 
 def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
@@ -167,7 +186,8 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     args.output.mkdir(parents=True, exist_ok=True)
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
-    recipes = export_networks(args, *check)
+    recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
+    export_networks(args, recipes, *check)
     _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))
     write_description(args, recipes, asdict(NEUTRAL), {})
     embedder = Embedder(args.output)
@@ -183,10 +203,10 @@ def main(argv: list[str] | None = None) -> int:
     )
     if args.voices:
         save_voices(args.voices, voices, cohort)
-    trials = joined([simulate(*half, count=DRAWS, seed=args.seed) for half in crossed(voices, cohort)])
+    trials = joined([simulate(*half, count=DRAWS, seed=args.seed) for half in crossed(voices, cohort, kept(args))])
     calibration = calibrate(trials)
-    matrices = compensations(voices)
-    recipes = export_networks(args, *check, matrices)
+    matrices = compensations(voices, kept(args))
+    export_networks(args, recipes, *check, matrices)
     _save_cohort(args, compensated(cohort, matrices))
     report = {"tests": len(trials.truth)}
     for answer, log_odds in calibration.log_odds(trials.scores, trials.leads).items():

@@ -97,3 +97,11 @@ def test_voices_are_kept_in_a_file(voices, tmp_path):
         np.testing.assert_allclose(near.of(model), cohort.of(model), atol=1e-3)
         np.testing.assert_allclose(again[3].enrol[3].of(model), voices[3].enrol[3].of(model), atol=1e-3)
         np.testing.assert_allclose(again[3].own.of(model), voices[3].own.of(model), atol=1e-3)
+
+
+def test_what_is_kept_is_not_compensated_again(voices):
+    cohort = voices[0].own
+    (mine, near), _ = crossed(voices, cohort, {"ann"})
+    np.testing.assert_allclose(near.ann, cohort.ann, atol=1e-6)
+    assert not np.allclose(near.cnn, cohort.cnn, atol=1e-3)
+    assert set(compensations(voices, {"ann"})) == {"cnn", "ann"}

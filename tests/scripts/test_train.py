@@ -14,6 +14,7 @@ import soundfile
 
 from core.audio import SAMPLE_RATE
 from core.dataset.build import build, build_noise, find_speakers, plan
+from core.errors import DatasetError
 from tests.conftest import ROOT
 
 VOICES = ("amina", "jo", "kofi")
@@ -115,3 +116,28 @@ def test_a_start_that_is_no_run_is_refused(dataset, tmp_path):
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("train_cnn: ")
     assert "is no checkpoint of a training run" in done.stderr.splitlines()[-1]
+
+
+def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(tmp_path):
+    spec = importlib.util.spec_from_file_location("export_model", ROOT / "scripts" / "export_model.py")
+    export_model = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(export_model)
+    shipped, run = ROOT / "pretrained", tmp_path / "more"
+    run.mkdir()
+    recipe = {"speakers": ["a", "a@0.88"], "steps": 3, "start": str(shipped / "cnn.onnx")}
+    (run / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
+    before = json.loads((shipped / "model.json").read_text(encoding="utf-8"))["recipe"]
+    assert export_model.read_recipe(run)["first"] == before["cnn"]
+    assert export_model.read_recipe(shipped / "ann.onnx") == before["ann"]
+
+    needed = ["--dataset", "d", "--recordings", "r", "--output", str(tmp_path)]
+
+    def asked(*more: str):
+        return export_model.arguments().parse_args([*more, *needed])
+
+    kept = asked("--cnn", str(shipped / "cnn.onnx"), "--ann", str(shipped / "ann.onnx"))
+    export_model.export_networks(kept, before, np.zeros((1, 80, 500), np.uint8), np.zeros((1, 1840), np.float32))
+    assert all((tmp_path / name).read_bytes() == (shipped / name).read_bytes() for name in ("cnn.onnx", "ann.onnx"))
+    for wrong in (["--both-views", "ann"], ["--ann", str(shipped / "ann.onnx"), str(run)]):
+        with pytest.raises(DatasetError, match="give it alone"):
+            export_model.kept(asked("--cnn", str(run), "--ann", str(shipped / "ann.onnx"), *wrong))
