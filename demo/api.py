@@ -9,7 +9,6 @@ import functools
 import json
 import logging
 import threading
-from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -22,13 +21,10 @@ from core.segments import Segment
 from core.sources import file
 from core.timeline import Timeline
 from demo import texts
-from demo.leavings import GRACE_SECONDS, discard
+from demo.leavings import GRACE_SECONDS, hold, let_go
 
 SOURCE = "program"  # what the store has for where a voice came from
 INTERNAL = "InternalError"  # the kind of what is no error of ours
-
-_used: Counter[Path] = Counter()  # files that calls are working with: the same sound sent twice is one file
-_using = threading.Lock()
 
 
 def build_api(recognizer: Recognizer, *, jobs: int) -> None:
@@ -87,12 +83,12 @@ def enrolled(
     keep_audio: Any = False,
 ) -> dict[str, Any]:
     """What came of an enrolment. `consent`: `texts.CONSENT`, word for word. Raises `SpeakerError`."""
-    for what, value in (("again", again), ("sure", sure), ("keep_audio", keep_audio)):
-        if not isinstance(value, bool):
-            raise SourceError(texts.API_NO_BOOL.format(what=what))
-    if not isinstance(name, str) or not name.strip():
-        raise SourceError(texts.API_NO_NAME)
     with _taken(sent) as path:
+        for what, value in (("again", again), ("sure", sure), ("keep_audio", keep_audio)):
+            if not isinstance(value, bool):
+                raise SourceError(texts.API_NO_BOOL.format(what=what))
+        if not isinstance(name, str) or not name.strip():
+            raise SourceError(texts.API_NO_NAME)
         if not agreed(consent):
             raise ConsentMissing(texts.API_NO_CONSENT.format(sentence=texts.CONSENT))
         notes: list[str] = []
@@ -164,23 +160,13 @@ def _answering(work: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, A
 def _taken(sent: Any) -> Iterator[Path]:
     """The file that was sent, which must lie in the private folder; deleted `GRACE_SECONDS` after the last use."""
     path = _path_of(sent)
-    with _using:
-        _used[path] += 1
+    hold(path)
     try:
         yield path
     finally:
-        timer = threading.Timer(GRACE_SECONDS, _let_go, [path])
+        timer = threading.Timer(GRACE_SECONDS, let_go, [path])
         timer.daemon = True
         timer.start()
-
-
-def _let_go(path: Path) -> None:
-    with _using:
-        _used[path] -= 1
-        if _used[path] > 0:
-            return
-        del _used[path]
-        discard([path])
 
 
 def _path_of(sent: Any) -> Path:

@@ -99,6 +99,7 @@ def launch(
         raise SpeakerError(texts.PASSWORD_NEEDED.format(host=host, variable=PASSWORD_VARIABLE, count=MIN_PASSWORD))
     _check_port(host, port)
     few_arenas()
+    print(texts.STARTING, flush=True)
     with _private_folder(), _ended_politely():
         loading = _Loading(home)
         recognizer = loading.ready()  # importing Gradio and loading the weights go on at the same time
@@ -180,7 +181,8 @@ def _serve(
     from demo.theme import CSS_PATH, theme
 
     local = is_loopback(host)
-    doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page))]
+    public = [number for number, event in page.fns.items() if event.api_visibility == "public"]
+    doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page), apart=public)]
     try:
         _, url, _ = page.launch(
             server_name=host,

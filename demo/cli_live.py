@@ -37,7 +37,11 @@ def live(
     targets = [_target(path) for path in save]
     line, ear = AnswerLines(recognizer.heads().names), LiveEar()
     sound_at = next((path for path in targets if path.suffix.lower() == f".{SOUND_FORMAT}"), None)
-    ear.begin(keep_in=sound_at.parent if sound_at else None)
+    try:
+        ear.begin(keep_in=sound_at.parent if sound_at else None)
+    except (OSError, RuntimeError) as error:  # soundfile's own
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"{sound_at} cannot be saved ({reason}): choose another place") from error
     try:
         with opened(MIC, end=seconds, device=device) as sound, stop_by_interrupt() as stopped:
             begun()

@@ -45,6 +45,8 @@ def show(options: Namespace) -> None:
 
 def _measured(session: Session) -> tuple[str, str, str, str]:
     found = session.qualities
+    if not found:  # an import of another program
+        return "0", "-", "-", "-"
     level, snr = (f"{median(getattr(one, name) for one in found):.0f}" for name in ("level", "snr"))
     bands = [one.bandwidth for one in found if one.bandwidth]
     band = f"{median(bands) / 1000:.1f} kHz" if bands else "-"

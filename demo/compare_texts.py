@@ -32,7 +32,7 @@ CHANNELS = {
     "mic": "through another microphone",
     "phone": "through a telephone",
     "noise10": "in noise, at 10 dB",
-    "babble10": "while four others talk",
+    "babble10": "while others talk",
     "far": "in a room with echo, from 3 m away",
     "short": "for 1.5 s only",
     "phone+babble10+short": "by telephone from a crowd, for 1.5 s only",
@@ -94,7 +94,7 @@ MAP_LISTENING = "Listening: the white dot is the last five seconds, its tail the
 MAP_FEW = "A map needs three pieces of voice."
 
 APART = "Where the two disagree"
-APART_NONE = "The two models gave the same answer to every hidden segment. Let them hear it while four others talk."
+APART_NONE = "The two models gave the same answer to every hidden segment. Let them hear it while others talk."
 APART_COLUMNS = ("Who spoke", "Speech", "CNN", "ANN", "Both")
 LISTEN = "Listen to a segment"
 NO_SOUND = "This recording was not kept, so there is nothing to hear."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from pathlib import Path
 from typing import Any
@@ -90,10 +90,10 @@ def enrol(
         yield trouble(error), False
 
 
-def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Callable, Any]:
+def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any, Any], Any]:
     """Inside `gr.Blocks`. `job`: the session's `Job` state. `shown`: the timeline, whose `select` event says what was
-    chosen. Returns the panel, to be hidden when another recording begins, and the event after which somebody may be
-    enrolled."""
+    chosen. Returns the values of its components when another recording begins, and the event after which somebody may
+    be enrolled."""
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
@@ -117,7 +117,8 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
         found, label = spans_of(picked)
         judged = bool(found) and picked[0].get("lane") == LANES[0]  # one model's answer is not the app's
         said = gr.skip() if not found else ""
-        return gr.update(visible=bool(found)), chosen_view(found, label), found, said, gr.update(visible=judged)
+        doubt = gr.update(value=False, visible=False)  # another voice must be judged anew
+        return gr.update(visible=bool(found)), chosen_view(found, label), found, said, gr.update(visible=judged), doubt
 
     def enrolled(current: Job, found: list[Segment], *values) -> Iterator[tuple]:
         try:
@@ -130,7 +131,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
             yield trouble(error), *(gr.skip() for _ in range(5)), gr.update(visible=True)
 
     chosen.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
-    shown.select(chosen, None, [panel, summary, spans, said, verdict], **private)
+    shown.select(chosen, None, [panel, summary, spans, said, verdict, sure], **private)
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
     name.input(lambda: gr.update(value=False, visible=False), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)
@@ -146,4 +147,4 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[Any, Call
         "() => setTimeout(() => document.querySelector('#here-notice .notice-good') && window.whoIsChosen.clear(), 100)"
     )
     event.then(None, None, None, js=done, **private)
-    return panel, said, event
+    return {panel: gr.update(visible=False), said: "", spans: []}, event

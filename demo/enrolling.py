@@ -20,7 +20,7 @@ from core.sources.file import Note
 from demo import phrases, texts
 from demo.gauge import speech_in
 from demo.link_or_file import seconds_of
-from demo.live import device_choices
+from demo.live import device_choices, refusals
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import gathered, takes
 from demo.person_view import gained
@@ -149,7 +149,7 @@ def _sound(
     if where == texts.FROM_LINK:
         return take.fetched(link, told, note=note, **span)
     if where == texts.FROM_FILE:
-        return of_files(paths, note)
+        return take.files(paths, note)
     if where == BROWSER and not take.settled():
         raise EnrolmentRefused(texts.STILL_RECORDING)
     return take.blocks(where)
@@ -162,6 +162,7 @@ class Form:
 
     name: Any
     again: Any
+    sure: Any
     said: Any
     latest: Any
     enrolled: Any
@@ -190,6 +191,7 @@ def build_form(recognizer: Recognizer) -> Form:
             elem_id="enrol-microphone",
             buttons=[],
         )
+        gr.HTML(refusals(), elem_id="enrol-denied")
     with gr.Column(visible=False) as file_box:
         upload = gr.File(
             label=texts.FILES,
@@ -277,8 +279,9 @@ def build_form(recognizer: Recognizer) -> Form:
     recorded.input(another, [take, recorded], [*state, recorded], **private)
     meter.select(metered, take, lights, trigger_mode="multiple", concurrency_limit=FOLLOWED, **private)
     gr.on([upload.upload, upload.delete, upload.clear], check, upload, [lights, said], **private)
-    for doubtful in (name.input, recorded.input, upload.upload, where.change):  # a new voice must be judged anew
-        doubtful(lambda: gr.update(value=False, visible=False), None, sure, **private)
+    doubtful = [name.input, where.change, recorded.input, begin.click, link.input, start.input, end.input]
+    doubtful += [drop.click, over.click, upload.upload, upload.delete, upload.clear]
+    gr.on(doubtful, lambda: gr.update(value=False, visible=False), None, sure, **private)  # another voice, another name
     begin.click(recording, [take, device], state, concurrency_limit=4, **private)
     drop.click(lambda current, choice: fewer(current, choice, False), [take, where], state, **private)
     over.click(lambda current, choice: fewer(current, choice, True), [take, where], state, **private)
@@ -291,4 +294,4 @@ def build_form(recognizer: Recognizer) -> Form:
         concurrency_limit=1,
         **private,
     )
-    return Form(name, again, said, latest, event)
+    return Form(name, again, sure, said, latest, event)

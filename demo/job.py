@@ -28,17 +28,18 @@ ASK, FETCH, JUDGE = "ask", "fetch", "judge"  # the stages of a link; a file has 
 @dataclass(frozen=True)
 class Work:
     """What to listen to: a file or a link, from `start` to `end` seconds (None: all of it). `video`: what is known of
-    the link already."""
+    the link already. `copied`: is the file a copy made for this, to be deleted with it?"""
 
     path: str | None = None
     link: str | None = None
     start: float | None = None
     end: float | None = None
     video: youtube.Video | None = None
+    copied: bool = False
 
 
 class Job:
-    """One per session; a copy is always a fresh one, as `gr.State` copies its first value for each session."""
+    """Judged once. A copy is always a fresh one, as `gr.State` copies its first value for each session."""
 
     def __init__(self):
         self._stop = threading.Event()
@@ -48,10 +49,11 @@ class Job:
         self.title, self.player, self.model_id = "", None, ""
         self.is_link = False
         self.start = 0.0  # s in the recording at which the judging began
-        self.written: list[str] = []  # exports
+        self.written: list[str] = []  # files made for it: a copy to play, exports
         self.notes: list[str] = []  # what was odd about the recording
         self.error: Exception | None = None
         self.cancelled = False
+        self.left = False  # nobody looks at it any more
 
     def __deepcopy__(self, _memo) -> Job:
         return Job()
@@ -61,9 +63,10 @@ class Job:
         self._stop.set()
 
     def leave(self) -> None:
-        """The page is gone: stop, and delete what was fetched, copied or written for it."""
+        """The page is gone, or has another recording now: stop, and delete what was fetched, copied or written."""
+        self.left = True
         self.cancel()
-        discard([self.player, *self.written])
+        discard(self.written)
         self.answers, self.player, self.written = [], None, []
 
     @property
@@ -75,9 +78,6 @@ class Job:
 
     def run(self, recognizer: Recognizer, work: Work, folder: Path) -> Iterator[None]:
         """Do `work`; yields whenever there may be something new to draw. `folder`: where a download is kept to play."""
-        self.cancel()
-        self.__init__()
-        stop = self._stop
         self.model_id, self.is_link = recognizer.model_id, work.link is not None
         thread = threading.Thread(target=self._work, args=(recognizer, work, folder), name="job", daemon=True)
         thread.start()
@@ -86,7 +86,7 @@ class Job:
                 thread.join(LOOK_SECONDS + LOOK_SECONDS_PER_ANSWER * len(self.answers))
                 yield
         finally:
-            stop.set()  # the page went away, or all is done
+            self.cancel()  # the page went away, or all is done
 
     def timeline(self) -> Timeline:
         """All answers until now."""
@@ -111,6 +111,8 @@ class Job:
         file.check_range(work.start, work.end)
         self.title = path.name
         self.player = str(path)
+        if work.copied:
+            self.written.append(self.player)
         self._judge(
             recognizer, file.blocks(path, work.start, work.end, note=self.notes.append), file.duration(path), work
         )
@@ -127,6 +129,9 @@ class Job:
             kept = Path(tempfile.mkdtemp(prefix="link-", dir=folder)) / download.path.name
             shutil.copyfile(download.path, kept)  # the download itself is gone after this block; the player needs it
             self.player = str(kept)
+            self.written.append(self.player)
+            if self.left:  # meanwhile
+                self.leave()
             ranged = replace(work, start=download.start)
             self._judge(recognizer, download.blocks(note=self.notes.append), file.duration(download.path), ranged)
 

@@ -11,8 +11,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+import threading
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from demo.exporting import private_folder
@@ -40,11 +42,39 @@ def discard(paths: Iterable[str | os.PathLike | None]) -> int:
     return gone
 
 
-class Leavings:
-    """ASGI middleware. `forget`: called with the session of a page that is gone, in a thread."""
+_holders: Counter[Path] = Counter()  # the same sound sent twice is one file: who still needs it
+_holding = threading.Lock()
 
-    def __init__(self, app, *, forget: Callable[[str], None], grace: float = GRACE_SECONDS):
-        self._app, self._forget, self._grace = app, forget, grace
+
+def hold(path: str | os.PathLike) -> None:
+    """One more needs this file, until `let_go`."""
+    with _holding:
+        _holders[Path(path).resolve()] += 1
+
+
+def let_go(path: str | os.PathLike) -> None:
+    """One less needs it; the last one's is deleted."""
+    path = Path(path).resolve()
+    with _holding:
+        _holders[path] -= 1
+        if _holders[path] <= 0:
+            del _holders[path]
+            discard([path])
+
+
+def held(path: str | os.PathLike) -> bool:
+    """Does anybody need this file?"""
+    return Path(path).resolve() in _holders
+
+
+class Leavings:
+    """ASGI middleware. `forget`: called with the session of a page that is gone, in a thread. `apart`: numbers of the
+    events that look after their files themselves (`demo.api`)."""
+
+    def __init__(
+        self, app, *, forget: Callable[[str], None], apart: Collection[int] = (), grace: float = GRACE_SECONDS
+    ):
+        self._app, self._forget, self._apart, self._grace = app, forget, apart, grace
         self._files: dict[str, set[str]] = defaultdict(set)
         self._beats: dict[str, int] = defaultdict(int)
         self._waiting: set[asyncio.Task] = set()
@@ -73,7 +103,8 @@ class Leavings:
         if self._beats.get(session, 0) > 0:
             return  # it came back
         self._beats.pop(session, None)
-        await asyncio.to_thread(discard, self._files.pop(session, ()))
+        for path in self._files.pop(session, ()):
+            await asyncio.to_thread(let_go, path)
         await asyncio.to_thread(self._forget, session)
 
     def _read(self, receive):
@@ -93,11 +124,15 @@ class Leavings:
     def _note(self, body: bytes) -> None:
         try:
             asked = json.loads(body)
-            session, data = asked["session_hash"], asked["data"]
-        except (ValueError, TypeError, KeyError, RecursionError):
+            session, data, event = asked["session_hash"], asked["data"], asked.get("fn_index")
+        except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
             return  # Gradio will refuse it
-        if isinstance(session, str) and (found := set(paths_in(data))):
-            self._files[session] |= found
+        if not isinstance(session, str) or event in self._apart:
+            return
+        for path in set(paths_in(data)) - self._files[session]:
+            with suppress(OSError, ValueError):  # no path at all
+                hold(path)
+                self._files[session].add(path)
 
 
 def paths_in(data: object) -> Iterator[str]:

@@ -101,7 +101,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
             shown = gr.HTML(
                 job_view.timeline(Job(), {}), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="file-results"
             )
-            panel, here_said, enrolled = build_panel(recognizer, job, shown)
+            here, enrolled = build_panel(recognizer, job, shown)
             with gr.Column(visible=False, elem_id="file-save") as saving:
                 gr.HTML(f"<h3>{texts.DOWNLOADS}</h3>")
                 with gr.Row(elem_classes="pair"):
@@ -111,49 +111,42 @@ def build_tab(recognizer: Recognizer) -> Tab:
                     ]
             details = gr.HTML("", elem_id="file-details")
 
-    outputs = [status, shown, details, player, cancel, run, saving, panel, here_said, *saves]
-    resting = (gr.update(interactive=False), gr.update(interactive=True))  # Cancel, Run
-    busy = (gr.update(interactive=True), gr.update(interactive=False))
+    outputs = [job, status, shown, details, player, cancel, run, saving, *here, *saves]
+    resting = {cancel: gr.update(interactive=False), run: gr.update(interactive=True)}
+    busy = {cancel: gr.update(interactive=True), run: gr.update(interactive=False)}
 
-    def go(current: Job, work: Work) -> Iterator[tuple]:
-        keep = [gr.skip() for _ in (panel, here_said, *saves)]
-        fresh = [gr.update(visible=False), "", *(gr.skip() for _ in saves)]
-        yield (
-            progress(texts.BEGINNING, None),
-            job_view.timeline(Job(), {}),
-            "",
-            "",
-            *busy,
-            gr.update(visible=False),
-            *fresh,
-        )
-        playing = None
+    def go(before: Job, work: Work) -> Iterator[dict]:
+        before.leave()  # what it has to say is of no interest any more
+        current, playing = Job(), None
+        fresh = {job: current, status: progress(texts.BEGINNING, None), shown: job_view.timeline(current, {})}
+        yield {**fresh, details: "", player: "", saving: gr.update(visible=False), **busy, **here}
         try:
             for said, lanes, rows, path in listen(recognizer, current, work):
-                playing_now = gr.skip() if path == playing else job_view.player(path)
+                if current.left:
+                    return
+                news = {status: said, shown: lanes, details: rows}
+                yield news if path == playing else {**news, player: job_view.player(path)}
                 playing = path
-                yield said, lanes, rows, playing_now, *busy, gr.skip(), *keep
             files = exports(current, private_folder()) if current.answers else {}
-            links = [gr.update(value=files[form]) if files else gr.skip() for form in FORMATS]
-            same = [gr.skip() for _ in range(4)]
-            yield *same, *resting, gr.update(visible=bool(files)), gr.skip(), gr.skip(), *links
+            links = {button: files[form] for form, button in zip(FORMATS, saves, strict=True)} if files else {}
+            yield {**resting, saving: gr.update(visible=bool(files)), **links}
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield trouble(error), *(gr.skip() for _ in range(3)), *resting, gr.skip(), *keep
+            yield {status: trouble(error), **resting}
 
-    def asked(current: Job, path: str | None, address: str, first: str, last: str, known: Looked) -> Iterator[tuple]:
+    def asked(before: Job, path: str | None, address: str, first: str, last: str, known: Looked) -> Iterator[dict]:
         try:
             work = work_of(path, address, first, last)
             if known.address == work.link:
                 work = replace(work, video=known.video)
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield trouble(error), *(gr.skip() for _ in outputs[1:])
+            yield {status: trouble(error)}
             return
-        yield from go(current, work)
+        yield from go(before, work)
 
-    def example(name: str, current: Job) -> Iterator[tuple]:
+    def example(name: str, before: Job) -> Iterator[dict]:
         played = Path(tempfile.mkdtemp(prefix="example-", dir=private_folder())) / clip(name).name
         shutil.copyfile(clip(name), played)  # the browser may fetch files from there only
-        yield from go(current, Work(path=str(played)))
+        yield from go(before, Work(path=str(played), copied=True))
 
     def look(address: str, before: Looked) -> Iterator[tuple]:
         if readable(address) and (address or "").strip() != before.address:

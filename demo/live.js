@@ -1,15 +1,30 @@
-// Runs once, with `element` (the notice below the microphone) and `trigger`. Says why a browser gives no microphone,
-// as Gradio's page would go on as if it listened; and stamps what is sent.
-const notice = element.querySelector(".notice");
+// Runs once, with `element` (the notice below the live microphone) and `trigger`. Says why a browser gives no microphone,
+// below the button that was pressed, as Gradio's page would go on as if it listened; and stamps what is sent.
+const LIVE = "#live-microphone", ENROL = "#enrol-microphone", TOAST = 12_000; // ms that Gradio's own message lasts
+let pressed = LIVE;
+document.addEventListener("click", (event) => {
+  for (const one of [LIVE, ENROL]) if (event.target.closest(`${one} .record-button`)) pressed = one;
+}, true);
 const stop = (tries) => {
   // only after the page has begun, else the answer to the press on Record would come last
   if (document.querySelector("#live-screen .is-opening") || tries === 0) trigger("stop");
   else setTimeout(() => stop(tries - 1), 200);
 };
-const say = (which) => {
+const say = (which, where = pressed) => {
+  const notice = document.querySelector(where === LIVE ? "#live-denied .notice" : "#enrol-denied .notice");
   notice.hidden = !which;
   notice.textContent = which ? notice.dataset[which] : "";
-  if (which) stop(50);
+  if (!which) return;
+  document.body.classList.add("is-denied"); // said once is enough
+  setTimeout(() => document.body.classList.remove("is-denied"), TOAST);
+  if (where === LIVE) stop(50);
+};
+// Where the button is taken away (everybody was deleted) the microphone is closed too.
+const closeWithIt = (stream) => {
+  const look = setInterval(() => {
+    if (stream.getTracks().every((track) => track.readyState === "ended")) clearInterval(look);
+    else if (!document.querySelector(LIVE)) stream.getTracks().forEach((track) => track.stop());
+  }, 1000);
 };
 // A slice of sound carries in its name when it was complete, in ms: late is not lost, and only the browser knows.
 if (!window.whoStamps) {
@@ -24,19 +39,21 @@ if (!window.whoStamps) {
 const devices = navigator.mediaDevices;
 if (!devices || !devices.getUserMedia) {
   document.addEventListener("click", (event) => {
-    if (event.target.closest("#live-microphone .record-button")) say("plain");
+    if (event.target.closest(`:is(${LIVE}, ${ENROL}) .record-button`)) say("plain");
   });
 } else if (!devices.watched) {
   devices.watched = true;
   const ask = devices.getUserMedia.bind(devices);
   devices.getUserMedia = async (wanted) => {
+    const where = pressed;
     try {
       const stream = await ask(wanted);
-      say("");
-      stream.getAudioTracks().forEach((track) => track.addEventListener("ended", () => say("none")));
+      say("", where);
+      if (where === LIVE) closeWithIt(stream);
+      stream.getAudioTracks().forEach((track) => track.addEventListener("ended", () => say("none", where)));
       return stream;
     } catch (error) {
-      say(error && error.name === "NotAllowedError" ? "denied" : "none");
+      say(error && error.name === "NotAllowedError" ? "denied" : "none", where);
       throw error;
     }
   };

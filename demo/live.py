@@ -29,6 +29,7 @@ SLICE_SECONDS = 1.0  # s between slices of the browser's microphone, and between
 SESSION_SECONDS = 6 * 3600  # s after which a stream ends by itself
 VISITORS = 10  # streams at the same time: each holds its place in the queue
 SCRIPT = Path(__file__).with_name("live.js")
+STOP_BROWSER = "() => { const stop = document.querySelector('#live-microphone .stop-button'); stop && stop.click(); }"
 
 
 def names_of(recognizer: Recognizer) -> dict[str, str]:
@@ -96,8 +97,8 @@ def look_computer(recognizer: Recognizer, ear: ComputerEar) -> tuple[str, str, b
     return screen_of(recognizer, moment), sentence, running
 
 
-def _watcher() -> str:
-    """What `live.js` says when the browser keeps its microphone to itself."""
+def refusals() -> str:
+    """Place for what `live.js` says when the browser keeps its microphone to itself."""
     said = {"denied": texts.DENIED, "plain": texts.DENIED_PLAIN, "none": texts.NO_BROWSER_MICROPHONE}
     data = "".join(f' data-{name}="{escape(text, quote=True)}"' for name, text in said.items())
     return f'<div class="notice notice-error" role="alert"{data} hidden></div>'
@@ -138,7 +139,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
                     stop = gr.Button(texts.STOP, min_width=90, interactive=False, elem_id="live-stop")
                 again = gr.Button(texts.FIND_DEVICES, size="sm", elem_id="live-devices")
             said = gr.HTML("", elem_id="live-notice")
-            watcher = gr.HTML(_watcher(), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="live-denied")
+            watcher = gr.HTML(refusals(), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="live-denied")
             build_live_row(recognizer, where, ear, computer)
             with gr.Column(visible=False, elem_id="live-save") as saving:
                 gr.HTML(f"<h3>{texts.SESSION_SAVE}</h3>")
@@ -185,17 +186,26 @@ def build_tab(recognizer: Recognizer) -> Tab:
     resting, busy = _buttons(gr, listening=False), _buttons(gr, listening=True)
 
     def switched(choice: str, ears: ComputerEar) -> tuple:
-        here = choice == texts.COMPUTER_MICROPHONE
+        """Another microphone: what this computer's heard until now is not lost."""
+        here, listened = choice == texts.COMPUTER_MICROPHONE, ears.running
         ears.stop()
-        choices, sentence = device_choices() if here else ([(texts.SYSTEM_DEFAULT, "")], "")
-        shown = gr.update(choices=choices, value="")
-        return gr.update(visible=not here), gr.update(visible=here), shown, sentence, gr.Timer(active=False), *resting
+        kept = offered(save(recognizer, ears.ear)) if listened else tuple(gr.skip() for _ in files)
+        screened = screen_of(recognizer, ears.look()) if listened else gr.skip()
+        shown, sentence = found_devices() if here else (gr.update(choices=[(texts.SYSTEM_DEFAULT, "")], value=""), "")
+        boxes = gr.update(visible=not here), gr.update(visible=here)
+        return *boxes, shown, sentence, gr.Timer(active=False), *resting, screened, *kept
+
+    def found_devices() -> tuple:
+        choices, sentence = device_choices()
+        return gr.update(choices=choices, value=""), sentence
 
     def started(ears: ComputerEar, which: str, wished: bool) -> tuple:
         html, sentence = start_computer(recognizer, ears, which, wished)
         return html, sentence, gr.Timer(active=True), *busy, gr.update(visible=False)
 
     def ticked(ears: ComputerEar) -> tuple:
+        if not recognizer.store.profiles():
+            ears.stop()  # everybody was deleted meanwhile: the page has no place for it any more
         html, sentence, more = look_computer(recognizer, ears)
         if more:
             return html, gr.skip(), gr.skip(), *(gr.skip() for _ in range(2 + len(files)))
@@ -209,9 +219,10 @@ def build_tab(recognizer: Recognizer) -> Tab:
     def learned() -> Iterator[str]:
         yield from enrol_examples(recognizer)
 
-    boxes = [browser_box, computer_box, device, said, timer, start, stop]
+    boxes = [browser_box, computer_box, device, said, timer, start, stop, screen, *files]
+    where.change(None, None, None, js=STOP_BROWSER, **private)  # before its button is gone
     where.change(switched, [where, computer], boxes, **private)
-    again.click(switched, [where, computer], boxes, **private)
+    again.click(found_devices, None, [device, said], **private)
     start.click(started, [computer, device, keep], [screen, said, timer, start, stop, saving], **private)
     stop.click(ended, computer, [screen, said, timer, start, stop, *files], **private)
     timer.tick(ticked, computer, [screen, said, timer, start, stop, *files], concurrency_limit=VISITORS, **private)

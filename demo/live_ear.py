@@ -27,6 +27,7 @@ from core.recognizer import Recognizer
 from core.segments import MIN_REST_SECONDS, Segment
 from core.timeline import Answer
 from demo.kept_sound import KeptSound
+from demo.leavings import discard
 
 RING_SECONDS = 30.0  # s of sound kept; what comes in one slice beyond it is lost and counted
 RING_SAMPLES = round(RING_SECONDS * SAMPLE_RATE)
@@ -81,6 +82,7 @@ class LiveEar:
         self._now = now
         self._lock = threading.RLock()
         self.kept: KeptSound | None = None
+        self.written: list[str] = []  # the session, to be saved
         self.begin()
 
     def __deepcopy__(self, _memo) -> LiveEar:
@@ -91,6 +93,8 @@ class LiveEar:
         with self._lock:
             if self.kept is not None:
                 self.kept.discard()
+            discard(self.written)
+            self.written = []
             self.kept = None if keep_in is None else KeptSound(keep_in)
             self._ring = np.zeros(0, np.float32)
             self._total = 0  # samples since the session began, lost ones too

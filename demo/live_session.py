@@ -33,5 +33,6 @@ def save(recognizer: Recognizer, ear: LiveEar) -> SavedSession:
     timeline = timeline_of(recognizer, ear)
     paths = write_exports(timeline, private_folder())
     assert tuple(paths) == FORMATS
+    ear.written += paths.values()
     sound = None if ear.kept is None else str(ear.kept.named(f"{file_stem(timeline.source)}.wav"))
     return SavedSession(paths, sound)

@@ -23,9 +23,10 @@ class Page(gr.Blocks):
     async def preprocess_data(self, block_fn, inputs: list[Any], *more, **settings) -> list[Any]:
         """Raises `gr.Error` with the kind as its title for a file that was not sent, and for a call with values too few
         or too many."""
+        public = block_fn.api_visibility == "public"
         if not all(map(was_sent, paths_in(inputs))):
-            raise refusal(SourceError(texts.API_NOT_SENT))
-        if block_fn.api_visibility == "public" and len(inputs) != len(block_fn.inputs):
+            raise refusal(SourceError(texts.API_NOT_SENT if public else texts.FILE_GONE))
+        if public and len(inputs) != len(block_fn.inputs):
             counts = {"name": block_fn.api_name, "wanted": len(block_fn.inputs), "given": len(inputs)}
             raise refusal(SourceError(texts.API_COUNT.format(**counts)))
         return await super().preprocess_data(block_fn, inputs, *more, **settings)

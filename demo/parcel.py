@@ -41,8 +41,8 @@ class Parcel:
         discard([self.written])
         self.__init__()
 
-    def make(self, recognizer: Recognizer, names: Sequence[str], passphrase: str, again: str) -> int:
-        """Write the file with these people (none named: everybody) to `written`; how many.
+    def make(self, recognizer: Recognizer, names: Sequence[str], passphrase: str, again: str) -> list[str]:
+        """Write the file with these people (none named: everybody) to `written`; their names.
 
         Raises `StoreError`, `PeopleFileError`, `UnknownSpeaker`.
         """
@@ -57,7 +57,7 @@ class Parcel:
         path = folder / f"people-{time.strftime('%Y-%m-%d')}.json"
         path.write_bytes(content)
         self.written = str(path)
-        return len(people)
+        return [one.name for one in people]
 
     def receive(self, path: str) -> bool:
         """Read a file that was sent, which is deleted at once; does it need a passphrase? Raises `PeopleFileError`."""

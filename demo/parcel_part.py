@@ -19,8 +19,9 @@ MAX_NAMED = 6  # people in a question by their names
 def exported(recognizer: Recognizer, parcel: Parcel, names: Sequence[str], secret: str, again: str) -> str:
     """Make the file; the notice."""
     try:
-        people = texts.people_counted(parcel.make(recognizer, names, secret or "", again or ""))
-        return notice((texts.EXPORTED_SEALED if secret else texts.EXPORTED_OPEN).format(people=people), "good")
+        made = parcel.make(recognizer, names, secret or "", again or "")
+        said = (texts.EXPORTED_SEALED if secret else texts.EXPORTED_OPEN).format(people=texts.people_counted(len(made)))
+        return notice(f"{said} {texts.EXPORTED_WHO.format(names=named(made))}", "good")
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return trouble(error)
 
@@ -40,8 +41,13 @@ def replace_question(recognizer: Recognizer, parcel: Parcel, choice: str) -> str
     names = parcel.clashing(recognizer) if choice == texts.CLASH_REPLACE else []
     if not names:
         return ""
+    return notice(texts.REPLACE_SURE.format(names=named(names)), "error")
+
+
+def named(names: Sequence[str]) -> str:
+    """A few names, and how many more."""
     more = [AND_MORE.format(count=len(names) - MAX_NAMED)] if len(names) > MAX_NAMED else []
-    return notice(texts.REPLACE_SURE.format(names=", ".join([*names[:MAX_NAMED], *more])), "error")
+    return ", ".join([*names[:MAX_NAMED], *more])
 
 
 def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], list[Any]]:
@@ -53,7 +59,14 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     with gr.Accordion(texts.PARCEL, open=False, elem_id="parcel"), gr.Row(elem_classes="parts"):
         with gr.Column(min_width=300):
             gr.HTML(f"<h3>{texts.EXPORT_TITLE}</h3><p>{texts.EXPORT_TEXT}</p>")
-            who = gr.Dropdown([], multiselect=True, label=texts.EXPORT_WHO, info=texts.EXPORT_ALL, elem_id="export-who")
+            who = gr.Dropdown(
+                [],
+                multiselect=True,
+                allow_custom_value=True,  # who was deleted since is refused in a sentence of ours
+                label=texts.EXPORT_WHO,
+                info=texts.EXPORT_ALL,
+                elem_id="export-who",
+            )
             secret = gr.Textbox(
                 label=texts.PASSPHRASE, info=texts.PASSPHRASE_HINT, type="password", elem_id="export-secret"
             )
@@ -159,6 +172,6 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     ]
 
     def refresh() -> list:
-        return [gr.update(choices=[profile.name for profile in recognizer.store.profiles()], value=[])]
+        return [gr.update(choices=[profile.name for profile in recognizer.store.profiles()])]
 
     return [who], refresh, events

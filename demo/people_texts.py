@@ -76,6 +76,7 @@ EXPORTED_SEALED = (
     "The file with {people} is ready, encrypted. Keep the passphrase well: without it nobody can open the file."
 )
 EXPORTED_OPEN = "The file with {people} is ready. It is not encrypted: whoever has it can recognise these voices."
+EXPORTED_WHO = "In it: {names}."
 SAVE = "Save {name}"
 IMPORT_TITLE = "From a file"
 IMPORT_TEXT = "A file that was made here or on another computer. You see what is in it before anything is taken up."

@@ -109,7 +109,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    chosen, asked, revision = gr.State(None), gr.State(EVERYBODY), gr.State(-1)
+    chosen, asked, revision = gr.State(None), gr.State((EVERYBODY, None)), gr.State(-1)
     find = gr.Dropdown([], label=people_texts.FIND, visible=False, elem_id="person")
     with gr.Column(visible=False, elem_id="person-page") as panel:
         page = gr.HTML("")
@@ -170,21 +170,22 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
 
     gr.on([people.select, find.input], lambda: "", None, notices, **private)
 
-    def ask(about: int, text: str) -> tuple:
-        return gr.Column(visible=True), notice(text, "error"), about, ""
+    def ask(about: int, name: str | None, text: str) -> tuple:
+        return gr.Column(visible=True), notice(text, "error"), (about, name), ""
 
     def ask_one(name: str | None) -> tuple:
-        return ask(PERSON, texts.DELETE_SURE.format(name=name))
+        return ask(PERSON, name, texts.DELETE_SURE.format(name=name))
 
     def ask_all() -> tuple:
-        return ask(EVERYBODY, texts.DELETE_ALL_SURE.format(count=len(recognizer.store.profiles())))
+        return ask(EVERYBODY, None, texts.DELETE_ALL_SURE.format(count=len(recognizer.store.profiles())))
 
     def ask_session(name: str | None, number: int | None) -> tuple:
         if not number:
-            return gr.Column(visible=False), "", EVERYBODY, notice(people_texts.REMOVE_NONE, "error")
-        return ask(number, people_texts.REMOVE_SURE.format(name=name))
+            return gr.Column(visible=False), "", (EVERYBODY, None), notice(people_texts.REMOVE_NONE, "error")
+        return ask(number, name, people_texts.REMOVE_SURE.format(name=name))
 
-    def confirmed(name: str | None, about: int) -> tuple:
+    def confirmed(question: tuple[int, str | None]) -> tuple:
+        about, name = question  # as it was asked, whoever has been chosen since
         hidden = gr.Column(visible=False)
         if about == EVERYBODY:
             return deleted_all(recognizer), hidden
@@ -200,18 +201,24 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         yield renewed(recognizer, name)
 
     questions = [sure, question, asked, notices]
+    chosen.change(lambda: gr.Column(visible=False), None, sure, **private)
     delete.click(ask_one, chosen, questions, **private)
     delete_all.click(ask_all, None, questions, **private)
     remove.click(ask_session, [chosen, session], questions, **private)
     no.click(lambda: gr.Column(visible=False), None, sure, **private)
     add.click(
-        lambda name: (name, True, notice(people_texts.ADDING_TO.format(name=name))),
+        lambda name: (
+            name,
+            True,
+            gr.update(value=False, visible=False),
+            notice(people_texts.ADDING_TO.format(name=name)),
+        ),
         chosen,
-        [form.name, form.again, form.said],
+        [form.name, form.again, form.sure, form.said],
         **private,
     ).then(None, None, None, js="() => document.querySelector('#enrol-form').scrollIntoView()", **private)
     changes = [
-        yes.click(confirmed, [chosen, asked], [notices, sure], **private),
+        yes.click(confirmed, asked, [notices, sure], **private),
         rename.click(change_name, [chosen, new_name], [notices, new_name, chosen], **private),
         renew.click(anew, chosen, notices, concurrency_id="enrol", concurrency_limit=1, **private),
     ]

@@ -13,7 +13,9 @@ const spanOf = (turn) => ({
 });
 const same = (one, other) => one.start === other.start && one.lane === other.lane && one.name === other.name;
 const mark = () => {
-  element.querySelectorAll(".turn[data-lane]").forEach((turn) => {
+  const turns = element.querySelectorAll(".turn[data-lane]");
+  if (!turns.length) chosen = []; // another recording begins
+  turns.forEach((turn) => {
     const on = chosen.some((one) => same(one, spanOf(turn)));
     turn.classList.toggle("is-chosen", on);
     turn.setAttribute("aria-pressed", on);

@@ -8,9 +8,10 @@ import threading
 import time
 from pathlib import Path
 
-SLICE_NAMES = "audio*.wav"  # what Gradio's page calls a slice, and also a whole recording; `live.js` adds a stamp
+from demo.leavings import held
+
+SLICE_NAMES = "audio-*.wav"  # as `live.js` calls a slice; Gradio's page calls everything audio.wav
 _STAMP = re.compile(r"audio-(\d{1,12})\.wav")
-MAX_SLICE_SECONDS = 15.0  # s: longer ones are recordings to enrol with and stay
 WAITING_SECONDS = 10.0  # s a slice may wait to be taken
 
 
@@ -21,20 +22,18 @@ def stamp(path: str | os.PathLike) -> float | None:
 
 
 def sweep(*, older_than: float = WAITING_SECONDS) -> int:
-    """Delete slices that are at least `older_than` seconds old; how many."""
+    """Delete slices that are at least `older_than` seconds old and that no event has named; how many."""
     folder, gone = os.environ.get("GRADIO_TEMP_DIR"), 0
     if not folder:
         return 0
-    import soundfile
-
     for path in Path(folder).rglob(SLICE_NAMES):
         try:
             age = time.time() - path.stat().st_mtime  # below 0: the clock was put back
-            if not 0 <= age < older_than and soundfile.info(path).duration < MAX_SLICE_SECONDS:
+            if not 0 <= age < older_than and stamp(path) is not None and not held(path):
                 path.unlink()
                 gone += 1
-        except (OSError, soundfile.LibsndfileError):
-            continue  # taken at this moment, or still being written
+        except OSError:
+            continue  # taken at this moment
     return gone
 
 

@@ -160,7 +160,20 @@ class Take:
 
         asked = {"start": start, "end": end, "progress": follow, "cancelled": self._stop.is_set}
         with youtube.fetch(youtube.parse_link(link), **asked) as download:
-            yield from download.blocks(note=note)
+            yield from _until(self._stop, download.blocks(note=note))
+
+    def files(self, paths: Sequence[str] | None, note: file.Note = file.silently) -> Iterator[Audio]:
+        """The sound of files, as `of_files`, until `stop`."""
+        self._stop = threading.Event()
+        return _until(self._stop, of_files(paths, note))
+
+
+def _until(stop: threading.Event, blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """Raises `Cancelled` once `stop` is set."""
+    for block in blocks:
+        if stop.is_set():
+            raise Cancelled(texts.ENROL_STOPPED)
+        yield block
 
 
 def of_files(paths: Sequence[str] | None, note: file.Note = file.silently) -> Iterator[Audio]:

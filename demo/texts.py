@@ -127,6 +127,7 @@ DONE = "Done: {count} of {title} judged."
 DONE_NOBODY = (
     "Nobody is enrolled, so every voice is Unknown. Enrol people in the Speakers tab, or use the example voices."
 )
+ENROL_STOPPED = "Stopped; nothing was stored."
 CANCELLED = "Stopped. What was found until then is below."
 RESULTS_EMPTY = (
     "Give a recording, or try an example. The timeline grows here while it is being judged: one colour for "
@@ -193,6 +194,7 @@ OUTDATED = "made by other networks, not used: open it to renew"
 COLUMNS = ("Name", "Segments", "Sessions", "Enrolled")
 
 API_NO_FILE = "no sound was sent: upload a file first, and give its path"
+FILE_GONE = "the file is no longer here, as this page was away for long: choose it once more, or reload the page"
 API_NOT_SENT = (
     "this file was not sent to the app, or is gone again: upload it, and give the path that came back; addresses and "
     "files of this computer are not opened"
@@ -218,6 +220,7 @@ WRONG_HOST = "This app answers on this computer only, as http://127.0.0.1 or htt
 OTHER_SITE = "This app takes no requests from other sites."
 NO_DOOR = "There is nothing here."
 PORT_TAKEN = "port {port} on {host} cannot be used: another program may have it; choose another with --port"
+STARTING = "Starting; the first time takes longer"
 READY = "Who is speaking? is ready at {url}  (stop with Ctrl+C)"
 
 

@@ -54,6 +54,9 @@ def test_live_in_two_pages_saved_and_refused(app, page):
     other.locator("#live-microphone button", has_text="Record").click(trial=True)  # it can be pressed again
     assert other.locator(".toast-wrap").is_hidden()  # said once is enough
     shoot(other, "8-live-denied")
+    open_tab(other, "Speakers")
+    other.locator("#enrol-microphone button", has_text="Record").click()
+    other.locator("#enrol-denied .notice").get_by_text("does not give this page the microphone").wait_for()
     other.close()
 
     # two pages listen at once, each with a session of its own
@@ -135,6 +138,17 @@ def test_a_link_is_looked_up_heard_and_enrolled_from(media_host, app, page):
     page.locator("#here-sure input").check()
     page.locator("#here-go").click()
     page.locator("#here-notice .notice-good").get_by_text(re.compile("is enrolled")).wait_for()
+
+    # what is chosen in one recording is not chosen in the next, which replaces the one being judged
+    page.locator("#file-results .turn[data-lane=both]", has_text="Kofi").first.click()
+    page.locator("#enrol-here").get_by_text("Enrol from here").wait_for()
+    page.locator("#example-mei_test").click()
+    page.locator("#file-status .notice-good", has_text="mei_test").wait_for()
+    page.locator("#enrol-here").wait_for(state="hidden")
+    page.locator("#file-results .turn[data-lane=both]", has_text="Mei").first.click()
+    page.locator("#enrol-here .span-chip").first.wait_for()
+    assert page.locator("#enrol-here .span-chip").count() == 1
+    assert names(page) == ["Mei"] * len(names(page))
 
     # a download that takes its time is stopped
     link.fill(media_host.url("slow.wav"))

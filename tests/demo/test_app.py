@@ -79,6 +79,21 @@ def test_a_job_can_be_stopped_and_keeps_what_it_has(recognizer, samples, tmp_pat
     assert texts.CANCELLED in job_view.outcome(job, True)
 
 
+def test_another_recording_is_not_mixed_with_the_one_it_replaces(recognizer, tmp_path, voice):
+    """The button of an example is pressed while a long recording is being judged."""
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.tile(voice("conversation").samples, 30), SAMPLE_RATE)
+    before, after = Job(), Job()
+    looks = link_or_file.listen(recognizer, before, Work(path=str(path)))
+    while not before.answers:
+        next(looks)
+    before.leave()
+    *_, (status, *_) = link_or_file.listen(recognizer, after, Work(path=str(clip("amina_test"))))
+    assert "notice-good" in status and after.title == "amina_test.opus"
+    assert {one.both.name for one in after.answers} == {"Amina"} and after.answers[-1].segment.end < 30
+    assert before.left and path.is_file()  # an upload stays, to be judged again
+
+
 def test_a_file_without_sound_is_one_sentence(recognizer, tmp_path):
     path = tmp_path / "nothing.mp3"
     path.touch()
@@ -99,8 +114,10 @@ def test_a_link_is_fetched_judged_and_can_be_played(recognizer, tmp_path, monkey
         assert [(one.segment.start, one.segment.end) for one in job.answers] == [(1.0, pytest.approx(3.0, abs=0.05))]
         assert not job.answers[0].both.is_person  # tones
         assert Path(player).is_file() and [path for path in tmp_path.rglob("*") if path.is_file()] == [Path(player)]
-        *_, (status, _, _, player) = link_or_file.listen(recognizer, job, Work(link=server.url("nothing-here")))
-        assert status.count("notice-error") == 1 and player is None and job.answers == []
+        job.leave()
+        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+        *_, (status, _, _, player) = link_or_file.listen(recognizer, Job(), Work(link=server.url("nothing-here")))
+        assert status.count("notice-error") == 1 and player is None
     finally:
         server.close()
 

@@ -140,6 +140,7 @@ def test_live_is_saved_on_request(everybody, playing, tmp_path):
     assert sorted(tmp_path.glob("*")) == sorted([*files, tmp_path / "loop.wav"])
     refused(command("live", "--home", everybody, "--save", tmp_path / "x.mp3"), "must end in .json")
     refused(command("live", "--home", everybody, "--save", tmp_path / "no" / "x.csv"), "no such folder")
+    refused(command("live", "--home", everybody, "--save", "/proc/x.wav"), "choose another place")  # not even by root
 
 
 def test_devices(sound_server):

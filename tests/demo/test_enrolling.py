@@ -47,6 +47,16 @@ def test_files_add_up_too(empty, voice, tmp_path):
     assert done, said
 
 
+def test_files_that_are_being_read_can_be_stopped(empty, voice, tmp_path):
+    path, take = tmp_path / "long.wav", Take()
+    soundfile.write(path, np.tile(voice("kofi_enrol").samples, 60), SAMPLE_RATE)
+    steps = enrolling.enrol(empty, take, "Kofi", True, False, texts.FROM_FILE, [str(path)], "")
+    next(steps)
+    take.stop()
+    *_, (said, _, done) = steps
+    assert not done and texts.ENROL_STOPPED[1:] in said and empty.store.profiles() == []
+
+
 def test_a_segment_that_is_too_bad_is_shown_and_does_not_count(voice):
     clean = voice("amina_enrol").between(0, 20)
     clipped = Audio(np.clip(voice("amina_enrol").between(20, 32).samples * 60, -1, 1))

@@ -69,6 +69,20 @@ def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
     assert until(lambda: not os.path.exists(mine))
 
 
+def test_the_same_recording_sent_by_two_pages_stays_until_both_are_gone(server, voice):
+    """What is alike is one file."""
+    _, url = server
+    pages, content = [Page(url), Page(url)], wav(voice("amina_test").samples, SAMPLE_RATE)
+    for page in pages:
+        path = page.upload("recording.wav", content)
+        page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
+    pages[0].close()
+    time.sleep(3 * GRACE)
+    assert os.path.exists(path)
+    pages[1].close()
+    assert until(lambda: not os.path.exists(path))
+
+
 def test_only_files_of_the_private_folder_are_discarded(folder, tmp_path):
     outside = tmp_path / "precious.wav"
     outside.write_bytes(b"keep")
@@ -97,10 +111,17 @@ def test_without_the_app_nothing_is_discarded(tmp_path, monkeypatch):
     assert leavings.discard([mine]) == 0 and mine.exists()
 
 
-def test_slices_from_the_future_are_swept_too(folder, voice):
-    """The clock was put back: their time stamps lie ahead."""
+def test_slices_that_nobody_took_are_swept_and_nothing_else(folder):
+    """Those from the future too: the clock was put back."""
     (folder / "slice").mkdir()
-    path = folder / "slice" / "audio.wav"
-    path.write_bytes(wav(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE))
-    os.utime(path, (time.time() + 86_400,) * 2)
-    assert slices.sweep() == 1 and not path.exists()
+    names = ("audio-1500.wav", "audio.wav", "audio-of-mine.wav", "audio-2500.wav", "audio-3500.wav")
+    swept, *_, needed, fresh = paths = [folder / "slice" / name for name in names]
+    for path in paths:
+        path.write_bytes(wav(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE))
+        os.utime(path, (time.time() + 86_400,) * 2)
+    os.utime(fresh)
+    leavings.hold(needed)  # a recording to enrol with that was made while the other microphone listened
+    assert slices.sweep() == 1 and not swept.exists()
+    assert all(path.exists() for path in paths[1:])
+    leavings.let_go(needed)
+    assert not needed.exists()

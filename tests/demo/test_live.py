@@ -17,7 +17,7 @@ from demo import live, live_view, texts
 from demo.computer_ear import ComputerEar
 from demo.live_ear import RING_SAMPLES, LiveEar
 from demo.live_session import SavedSession, save
-from demo.slices import stamp, sweep
+from demo.slices import stamp
 from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
 
 
@@ -387,13 +387,3 @@ def test_a_microphone_that_is_pulled_out_is_said_and_what_was_heard_stays(
     saved = save(recognizer, ear.ear)
     assert heard >= 3 and soundfile.info(saved.sound).duration >= heard - 0.1
     assert json.loads(Path(saved.timelines["json"]).read_text())["segments"]
-
-
-def test_slices_nobody_took_are_swept_away_and_recordings_stay(tmp_path, monkeypatch, voice):
-    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    for name, seconds in (("slice", 1.0), ("recording", 30.0)):
-        (tmp_path / name).mkdir()
-        soundfile.write(tmp_path / name / "audio.wav", voice("jo_enrol").between(0.0, seconds).samples, SAMPLE_RATE)
-    assert sweep() == 0  # it may still be taken
-    assert sweep(older_than=0.0) == 1
-    assert [path.parent.name for path in tmp_path.rglob("audio.wav")] == ["recording"]
