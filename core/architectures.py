@@ -90,11 +90,20 @@ def columns_of(examples: Examples, count: int) -> Examples:
 
 
 def contest(
-    network: str, examples: Examples, held: Examples, noise: np.ndarray, recipe: Recipe, folder: Path
+    network: str,
+    examples: Examples,
+    held: Examples,
+    noise: np.ndarray,
+    recipe: Recipe,
+    folder: Path,
+    *,
+    precision: str = "float32",
 ) -> Outcome:
     """Train one network of `core.networks.IMAGE_NETWORKS` or `FEATURE_SETS` and measure it; what was done with the
-    same recipe is read from `folder`. `examples`, `held`: images, or rows with all columns."""
-    path, budget = folder / "outcome.json", json.dumps([asdict(recipe), len(examples.values), len(held.values)])
+    same recipe is read from `folder`. `examples`, `held`: images, or rows with all columns. `precision`: Keras' dtype
+    policy for networks of images; rows, whose columns differ by orders of magnitude, stay float32."""
+    path, budget = folder / "outcome.json", [asdict(recipe), len(examples.values), len(held.values), precision]
+    budget = json.dumps(budget)
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         if known.pop("budget") == budget:
@@ -105,6 +114,7 @@ def contest(
 
     keras.backend.clear_session()
     keras.utils.set_random_seed(recipe.seed)
+    keras.config.set_dtype_policy("float32" if network in FEATURE_SETS else precision)
     if network in FEATURE_SETS:
         count = FEATURE_SETS[network]
         examples, held = columns_of(examples, count), columns_of(held, count)

@@ -41,6 +41,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--crop", type=int, default=150, help="frames of 10 ms that image networks see (default 150)")
     parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
     parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
+    parser.add_argument(
+        "--precision", default="float32", choices=("float32", "mixed_bfloat16"), help="of image networks"
+    )
     parser.add_argument("--output", type=Path, default=Path("runs/architectures"), help="runs, and architectures.json")
     parser.add_argument(
         "--markdown", type=Path, metavar="FILE", help="put the table between its marks in this file too"
@@ -82,9 +85,9 @@ def outcomes(args: argparse.Namespace, recipe: Recipe) -> tuple[list[Outcome], d
             "tests": len(who.tests),
         }
         print(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in facts.items()), flush=True)
-        noise = noise_images(args.dataset)
+        data = examples, held, noise_images(args.dataset)
         for name in mine:
-            found.append(contest(name, examples, held, noise, recipe, args.output / name))
+            found.append(contest(name, *data, recipe, args.output / name, precision=args.precision))
             print(line(cells(found[-1])), flush=True)
     return found, facts
 
