@@ -17,6 +17,7 @@ import pytest
 import soundfile
 
 from core.audio import SAMPLE_RATE
+from demo import texts
 from demo.cli import free_port, seconds
 from demo.cli_source import kind
 from demo.cli_text import padded, width
@@ -284,6 +285,7 @@ def test_the_app_starts_on_the_next_free_port(home):
         taken.listen()
         port = taken.getsockname()[1]
         with interruptible("--no-browser", "--port", str(port), "--home", home) as running:
+            assert running.stdout.readline().strip() == texts.STARTING
             url = re.search(r"http://127\.0\.0\.1:\d+", running.stdout.readline()).group()
             with urllib.request.urlopen(url, timeout=PATIENCE) as page:
                 assert page.status == 200 and b"gradio" in page.read()
