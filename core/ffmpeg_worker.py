@@ -151,7 +151,9 @@ def _limit_work(seconds: float) -> None:
     if sys.platform != "win32":
         import resource
 
-        resource.setrlimit(resource.RLIMIT_CPU, (math.ceil(seconds) + 1, resource.RLIM_INFINITY))
+        most = resource.getrlimit(resource.RLIMIT_CPU)[1]  # what the system itself allows
+        wanted = math.ceil(seconds) + 1
+        resource.setrlimit(resource.RLIMIT_CPU, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
 
 
 def _address_space() -> int:

@@ -151,6 +151,8 @@ def _to_svm_scale(people: Sequence[np.ndarray], cohort: np.ndarray) -> tuple[np.
     """
     around = [people[place] for place in np.linspace(0, len(people) - 1, min(len(people), 60)).astype(int)]
     few = [one for one in around if len(one) > 1][::6]
+    if not few:
+        return np.float32(1.0), np.float32(0.0)
     fitted = [one[: len(one) // 2] for one in few]
     scored = np.concatenate([*(one[len(one) // 2 :] for one in few), *around[1::2], cohort[1::4]])
     others = np.concatenate([*around[2::2], cohort[::4]])

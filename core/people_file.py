@@ -24,7 +24,7 @@ VERSION = 1
 MAX_BYTES = 256 * 1024 * 1024  # of a file
 MAX_PEOPLE, MAX_SESSIONS, MAX_SEGMENTS = 20_000, 200, 200  # people, sessions of one, segments and windows of a session
 MAX_DIMS = 4096  # values of an embedding
-MAX_TEXT = 500  # characters of source and remark
+MAX_TEXT = 2000  # characters of source and remark
 MAX_FLAC = 16 * 1024 * 1024  # bytes of a session's speech
 UNIT_TOLERANCE = 0.01  # embeddings have length 1
 SCRYPT = {"n": 2**16, "r": 8, "p": 1}  # 64 MB and a fraction of a second for each passphrase tried
@@ -35,19 +35,29 @@ _QUALITY = ("speech", "level", "clipped", "snr", "bandwidth")
 
 
 def write(people: list[PersonRecord], passphrase: str | None = None) -> bytes:
-    """The file. Raises `PeopleFileError` for a passphrase that is too short."""
+    """The file. Raises `PeopleFileError` for a passphrase that is too short, and for what is too large to be read."""
     if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
         raise PeopleFileError(f"the passphrase has {len(passphrase)} characters: use at least {MIN_PASSPHRASE}")
     document = {"format": FORMAT, "version": VERSION, "people": [_person_out(person) for person in people]}
     content = json.dumps(document, ensure_ascii=False).encode()
     if passphrase is None:
-        return content
+        return _small_enough(content)
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
     salt, nonce = os.urandom(16), os.urandom(12)
     head = {"format": FORMAT, "version": VERSION, "encryption": "scrypt AES-256-GCM", **SCRYPT, "salt": _text(salt)}
     sealed = AESGCM(_key(passphrase, salt)).encrypt(nonce, content, _bound(head))
-    return json.dumps({**head, "nonce": _text(nonce), "data": _text(sealed)}).encode()
+    return _small_enough(json.dumps({**head, "nonce": _text(nonce), "data": _text(sealed)}).encode())
+
+
+def _small_enough(content: bytes) -> bytes:
+    """What `read` takes again."""
+    if len(content) > MAX_BYTES:
+        raise PeopleFileError(
+            f"the file would have {len(content) / 1e6:.0f} MB, {MAX_BYTES / 1e6:.0f} are the most that can be imported "
+            "again: export some of the people at a time"
+        )
+    return content
 
 
 def encrypted(content: bytes) -> bool:
@@ -131,7 +141,8 @@ def _person_out(person: PersonRecord) -> dict:
 
 
 def _session_out(session: SessionRecord) -> dict:
-    made = {name: getattr(session, name) for name in ("created_at", "consent_at", "source", "model_id", "remark")}
+    made = {name: getattr(session, name) for name in ("created_at", "consent_at", "model_id")}
+    made |= {name: getattr(session, name)[:MAX_TEXT] for name in ("source", "remark")}
     made["segments"] = [
         {
             "kind": one.kind,

@@ -16,7 +16,7 @@ from itertools import islice
 import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, decode, resample, to_flac
-from core.embedder import Embedder, Embeddings
+from core.embedder import MODELS, Embedder, Embeddings
 from core.enrolment import (
     Enrolment,
     Speech,
@@ -27,14 +27,14 @@ from core.enrolment import (
     learn,
     most_alike,
 )
-from core.errors import EnrolmentRefused
+from core.errors import EnrolmentRefused, StoreError
 from core.heads import CROWD, SILENT, Calibration, Decision, Heads
 from core.microphone_match import differences
 from core.names import shortened
 from core.segments import Quality, Segment, cut, prepare_judged
 from core.self_check import SessionGain, Trial, left_out, session_gains
 from core.side_by_side import side_by_side
-from core.speakers import EnrolledSegment, SpeakerStore
+from core.speakers import EnrolledSegment, PersonRecord, Profile, SpeakerStore
 from core.spectrogram import spectrogram_image
 from core.timeline import Answer, Timeline
 
@@ -121,6 +121,23 @@ class Recognizer:
         )
         qualities = tuple(segment.quality for segment in learned.segments if segment.kind == "segment")
         return Enrolment(profile, SEGMENT_SECONDS * len(qualities), qualities, notes)
+
+    def add_people(self, people: Sequence[PersonRecord], *, replace: Iterable[str] = ()) -> list[Profile]:
+        """Take up people of a file (`SpeakerStore.add_people`). Raises `StoreError`, also as `check_people`."""
+        self.check_people(people)
+        return self.store.add_people(people, replace=replace)
+
+    def check_people(self, people: Iterable[PersonRecord]) -> None:
+        """Raises `StoreError` for somebody whose embeddings cannot be of the weights that they are said to be of."""
+        wanted = tuple(self.embedder.cohort.of(model).shape[1] for model in MODELS)
+        for person in people:
+            for session in person.sessions:
+                found = [(len(one.cnn), len(one.ann)) for one in session.segments]
+                if session.model_id == self.model_id and any(dims != wanted for dims in found):
+                    raise StoreError(
+                        f"{person.name} has embeddings of {found[0]} values under model {self.model_id}, which makes "
+                        f"{wanted}: the file was changed, or not made by this program"
+                    )
 
     def enrolment_segments(self, blocks: Iterable[Audio]) -> list[EnrolledSegment]:
         """Sound -> segments and overlapping windows with their embeddings; nothing is stored or compared.

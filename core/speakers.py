@@ -228,14 +228,18 @@ class SpeakerStore:
 
     def delete_all(self) -> int:
         """Remove everybody, and damaged databases that were set aside; returns how many people were enrolled."""
-        with self.database.change(scrub=True) as db:
-            count = db.execute("DELETE FROM speakers").rowcount
+        try:
+            with self.database.change(scrub=True) as db:
+                return db.execute("DELETE FROM speakers").rowcount
+        finally:
+            self._delete_set_aside()
+
+    def _delete_set_aside(self) -> None:
         try:
             for leftover in self.home.glob(f"{self.path.name}.corrupt-*"):
                 leftover.unlink()
         except OSError as error:
             raise StoreError(f"{leftover} could not be deleted ({error.strerror}): delete it yourself") from error
-        return count
 
     def sureness(self) -> float | None:
         """How sure the user wants to be before somebody is named: a probability, None where nothing was chosen."""

@@ -121,8 +121,8 @@ def fit(
                 _give_back_memory()
             late = minutes is not None and time.monotonic() - began > 60 * minutes
             if step % every == 0 or step == recipe.steps or late:
-                score = validate() if validate else float("nan")
                 _checkpoint(model, folder, recipe, step)
+                score = validate() if validate else float("nan")
                 _log(folder, step, np.mean(losses), np.mean(hits), score, time.monotonic() - began)
                 bar.set_postfix(loss=f"{np.mean(losses):.2f}", accuracy=f"{np.mean(hits):.1%}", eer=f"{score:.2%}")
                 losses, hits = [], []
@@ -163,7 +163,16 @@ def _resume(model, folder: Path, recipe: Recipe) -> int:
     model.optimizer.build(model.trainable_variables)
     if not path.is_file():
         return 0
-    return restore(path, [*model.variables, *model.optimizer.variables])
+    step = restore(path, [*model.variables, *model.optimizer.variables])
+    with np.load(path, allow_pickle=False) as file:
+        begun = json.loads(str(file["recipe"]))
+    for name, value in asdict(recipe).items():
+        if name not in ("steps", "warm_up") and begun.get(name, value) != value:
+            raise DatasetError(
+                f"{folder} was begun with {name.replace('_', ' ')} {begun[name]}, now it is {value}: say the same to "
+                "go on, or give another --output"
+            )
+    return step
 
 
 def restore(path: Path, variables: list) -> int:

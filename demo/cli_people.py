@@ -96,7 +96,7 @@ def import_people(options: Namespace) -> None:
         raise DuplicateName(f"enrolled already: {names}; nothing was imported. Say --skip or --replace")
     if options.skip:
         people = [one for one in people if one.name not in taken]
-    added = store.add_people(people, replace=taken if options.replace else ())
+    added = Recognizer(options.home).add_people(people, replace=taken if options.replace else ())
     print(f"{_counted(len(added))} imported{', ' + str(len(taken)) + ' skipped' if options.skip and taken else ''}")
 
 

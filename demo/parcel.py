@@ -103,7 +103,7 @@ class Parcel:
         wanted = self.people if replace else [one for one in self.people if one.name not in taken]
         if not wanted:
             raise StoreError(texts.IMPORT_NONE)
-        recognizer.store.add_people(wanted, replace=taken if replace else ())
+        recognizer.add_people(wanted, replace=taken if replace else ())
         self.people = []
         return len(wanted), 0 if replace else len(taken)
 
@@ -122,6 +122,7 @@ class Entry:
 
 def entries(recognizer: Recognizer, people: Sequence[PersonRecord]) -> list[Entry]:
     """What an import would bring, and what clashes with who is enrolled."""
+    recognizer.check_people(people)
     known, enrolled = _known(recognizer), recognizer.store.embeddings(recognizer.model_id)
     found = []
     for number, person in enumerate(people):

@@ -144,10 +144,12 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
             yield closed()
             return
         try:
-            for one in shown(recognizer, name):
+            for number, one in enumerate(shown(recognizer, name)):
                 choices = gr.update(choices=list(one.sessions), value=None)
                 boxes = gr.update(visible=one.renewable), gr.update(visible=bool(one.sessions)), choices
-                yield one.name, gr.Column(visible=True), one.page, one.status, *boxes
+                # while the check went on it may have been closed: only the first opens it
+                opening = (gr.skip(), gr.skip()) if number else (one.name, gr.Column(visible=True))
+                yield *opening, one.page, one.status, *boxes
         except UnknownSpeaker:
             yield closed()
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace

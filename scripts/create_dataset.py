@@ -133,6 +133,8 @@ def check(args: argparse.Namespace) -> None:
         raise SpeakerError(f"--interval {args.interval:g}: LibriVox is asked at most once a second")
     if args.variants and (not (args.from_folder or args.from_manifest) or "://" in str(args.output)):
         raise SpeakerError("--variants are made of recordings in local folders, into a local folder")
+    if args.variants and args.split == "segment":
+        raise SpeakerError("--variants of what validates would be trained on: choose --split speaker, session or book")
     if args.candidates < args.speakers:
         args.candidates = args.speakers
 

@@ -14,7 +14,9 @@ import argparse
 import hashlib
 import json
 import os
+import shutil
 import sys
+import tempfile
 from dataclasses import asdict
 from datetime import UTC, datetime
 from itertools import zip_longest
@@ -181,10 +183,23 @@ def write_description(args: argparse.Namespace, recipes: dict, calibration: dict
 
 
 def main(argv: list[str] | None = None) -> int:
+    args = arguments().parse_args(argv)
+    target, args.output = args.output, Path(tempfile.mkdtemp(prefix="export-"))
+    try:
+        made = exported(args)
+        target.mkdir(parents=True, exist_ok=True)
+        for path in sorted(args.output.iterdir(), key=lambda one: one.suffix == ".json"):  # the description last
+            shutil.move(path, target / path.name)
+    finally:
+        shutil.rmtree(args.output, ignore_errors=True)
+    print(json.dumps(made, indent=1))
+    return 0
+
+
+def exported(args: argparse.Namespace) -> dict:
+    """Everything into `args.output`; what is worth telling."""
     from tqdm import tqdm
 
-    args = arguments().parse_args(argv)
-    args.output.mkdir(parents=True, exist_ok=True)
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
     export_networks(args, recipes, *check)
@@ -219,8 +234,7 @@ def main(argv: list[str] | None = None) -> int:
             "expected_calibration_error": round(expected_calibration_error(chances.max(axis=1), correct), 4),
         }
     model_id = write_description(args, recipes, asdict(calibration), report)
-    print(json.dumps({"id": model_id, "calibration": asdict(calibration), "report": report}, indent=1))
-    return 0
+    return {"id": model_id, "calibration": asdict(calibration), "report": report}
 
 
 if __name__ == "__main__":

@@ -81,7 +81,8 @@ def load_noise(folder: Path) -> np.ndarray:
 
 def produce(queue, examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> None:
     """Runs in a process of its own: augmented batches (uint8 images, targets), in order."""
-    os.nice(1)
+    if hasattr(os, "nice"):
+        os.nice(1)
     augmenter = SpectrogramAugmenter(noise, Chances(masks=0.5 if recipe.masks else 0.0))
     for chosen, chance in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
         crops = random_crops(examples.values[chosen], recipe.crop, chance)

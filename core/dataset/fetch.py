@@ -110,7 +110,11 @@ class Guest:
                     raise _Passing("not JSON") from None
                 if not isinstance(found, dict):
                     raise _Passing("not the JSON that was expected")
-                return None if response.status_code == 404 or "error" in found else found
+                if response.status_code == 404:
+                    return None
+                if "error" in found:
+                    raise _Passing(f"the server says: {str(found['error'])[:80]}")
+                return found
 
         return self._tried(url, attempt)
 

@@ -26,7 +26,7 @@ from core.dataset.build import Task, build_speaker, finished, sound_of
 from core.dataset.manifest import safe_name
 from core.dataset.recordings import Recording, is_link, unique
 from core.dataset.storage import Storage
-from core.errors import AudioError, Cancelled, DatasetError, SourceError
+from core.errors import AudioError, Cancelled, DatasetError, LinkError, SourceError
 from core.sources.youtube import fetch
 
 FOLDER = "downloads/links"
@@ -87,6 +87,8 @@ class Links:
                 self._storage.scratch() as scratch,
                 fetch(url, start=0.0, folder=scratch, cancelled=self._stopped.is_set) as download,
             ):
+                if download.partial:
+                    raise LinkError("the download broke off: run again to have it once more")
                 self._storage.put(f"{name}.sound", download.path)
         except Cancelled:
             raise

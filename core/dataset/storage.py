@@ -137,9 +137,10 @@ class Storage:
                 system.makedirs(os.path.dirname(path), exist_ok=True)
                 system.pipe_file(path, content)
                 return
-            partial = self._own_scratch() / f"write-{os.path.basename(name)}"
-            partial.write_bytes(content)
-            self._into_place(partial, name)
+            handle, partial = tempfile.mkstemp(dir=self._own_scratch(), prefix="write-")  # threads write at once
+            with open(handle, "wb") as file:
+                file.write(content)
+            self._into_place(Path(partial), name)
 
     def put(self, name: str, file: Path) -> None:
         """Move a finished file of `scratch()` to its place, whole or not at all."""

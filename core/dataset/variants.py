@@ -47,7 +47,7 @@ def clips(task: Task, speed: float) -> Iterator[np.ndarray]:
     What cannot be read is passed over: `core.dataset.build` has named it.
     """
     for recording in task.recordings:
-        if recording.session in task.validation_sessions:
+        if recording.session in task.validation_sessions or recording.split == "validation":
             continue
         try:
             sound = concatenate(list(sound_of(recording)))

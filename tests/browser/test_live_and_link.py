@@ -140,6 +140,7 @@ def test_a_link_is_looked_up_heard_and_enrolled_from(media_host, app, page):
     page.locator("#here-notice .notice-good").get_by_text(re.compile("is enrolled")).wait_for()
 
     # what is chosen in one recording is not chosen in the next, which replaces the one being judged
+    page.locator("#file-results .is-chosen").first.wait_for(state="detached")  # let go of when enrolled
     page.locator("#file-results .turn[data-lane=both]", has_text="Kofi").first.click()
     page.locator("#enrol-here").get_by_text("Enrol from here").wait_for()
     page.locator("#example-mei_test").click()

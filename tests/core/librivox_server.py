@@ -162,6 +162,8 @@ class LibriVoxServer:
 
             def books(self, query):
                 fault = outer.next_fault("catalogue")
+                if fault == "sorry":
+                    return self.give(200, b'{"error":"database busy"}', "application/json")
                 if fault:
                     return self.trouble(fault, b'{"books": []}')
                 first, count = int(query["offset"][0]), int(query["limit"][0])

@@ -81,3 +81,11 @@ def test_ten_thousand_people(chance):
     assert min(taken) < 0.03, taken  # 2 to 5 ms; threads that wait for each other count as work
     assert {name for i, name in enumerate(found) if name != f"P{1000 * i}"} <= {UNKNOWN}  # nobody is taken for another
     assert (heads.log_odds(some)["both"].argmax(axis=1) == 1000 * np.arange(10)).sum() >= 9
+
+
+def test_a_crowd_of_one_segment_each_is_no_trouble():
+    """An import may bring them."""
+    rows = np.random.default_rng(0).standard_normal((CROWD + 1 + 40, 16)).astype(np.float32)
+    rows /= np.linalg.norm(rows, axis=1, keepdims=True)
+    people, cohort = [row[None] for row in rows[: CROWD + 1]], rows[CROWD + 1 :]
+    assert (fit_many(people, cohort).scores(rows[: CROWD + 1]).argmax(axis=1) == np.arange(CROWD + 1)).all()

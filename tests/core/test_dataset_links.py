@@ -127,3 +127,15 @@ def test_links_of_one_video_are_kept_once_whatever_they_look_like(tmp_path):
     assert [one.start for one in listed] == [3.0, 9.0, 0.0] and listed[0].session == "abcdefghijk"
     one, same, other = (kept_as(recording.path) for recording in listed)
     assert one == same != other and one.startswith("downloads/links/abcdefghijk-")
+
+
+def test_a_download_that_breaks_off_is_not_taken_for_the_whole(server, create, tmp_path, capsys):
+    server.broken["/kofi_enrol.ogg"] = whole = server.files.pop("/kofi_enrol.ogg")
+    lines = [f"{server.url(f'{name}.ogg')},{name[:4]},first,,,CC0" for name in ("amina_enrol", "kofi_enrol")]
+    listed, out = written(tmp_path, *lines), tmp_path / "out"
+    assert create("--from-manifest", listed, "--output", out) == 0
+    assert "the download broke off" in capsys.readouterr().err
+    assert {row.speaker for row in read_rows(out)} == {"amin"}
+    server.files["/kofi_enrol.ogg"], server.broken = whole, {}
+    assert create("--from-manifest", listed, "--output", out) == 0
+    assert {row.speaker for row in read_rows(out)} == {"amin", "kofi"}

@@ -80,7 +80,7 @@ def test_pages_are_asked_for_at_a_set_pace(storage, server):
     assert pages >= 3 and time.monotonic() - began >= 0.2 * (pages - 1)  # a busy machine only makes it longer
 
 
-@pytest.mark.parametrize("fault", [503, 429, 500, "cut", "slow-json"])
+@pytest.mark.parametrize("fault", [503, 429, 500, "cut", "slow-json", "sorry"])
 def test_a_page_that_fails_is_tried_again(guest, storage, server, fault):
     server.faults["catalogue"] = [fault] if fault != "slow-json" else ["text"]
     assert len(catalogue(guest, storage, server)) == len(server.shelf.rows)

@@ -170,3 +170,13 @@ def test_the_worker_loads_what_it_needs_and_no_more():
     script = "import sys, core.ffmpeg_worker; print(*{name.split('.')[0] for name in sys.modules})"
     done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not set(done.stdout.split()) & {"scipy", "sklearn", "onnxruntime", "soundfile", "gradio", "soxr"}
+
+
+@linux
+def test_a_limit_of_work_that_the_system_sets_is_kept(tmp_path):
+    """Some hosts give every process so much processor time (`ulimit -t`)."""
+    (tmp_path / "a.m4a").write_bytes(m4a())
+    script = "import sys; from core.audio import decode; print(decode(sys.argv[1]).duration)"
+    limited = ["bash", "-c", 'ulimit -t 60; exec "$@"', "-", sys.executable, "-c", script, tmp_path / "a.m4a"]
+    done = subprocess.run(limited, capture_output=True, text=True, cwd=ROOT)
+    assert done.returncode == 0 and float(done.stdout) == pytest.approx(2.0, abs=0.2), done.stderr

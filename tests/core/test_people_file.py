@@ -43,6 +43,16 @@ def test_what_goes_out_comes_in(people):
     assert same(people_file.read(content), people) and not people_file.encrypted(content)
 
 
+def test_what_is_written_can_be_read_or_is_refused_at_once(people, monkeypatch):
+    wordy = replace(people[0].sessions[0], remark="clipped, " * 1000)
+    [found] = people_file.read(people_file.write([replace(people[0], sessions=(wordy,))]))
+    assert found.sessions[0].remark == wordy.remark[: people_file.MAX_TEXT]
+    monkeypatch.setattr(people_file, "MAX_BYTES", 1000)
+    for passphrase in (None, "correct horse"):
+        with pytest.raises(PeopleFileError, match="export some of the people"):
+            people_file.write(people, passphrase)
+
+
 def test_a_passphrase_hides_everything(people):
     content = people_file.write(people, "correct horse")
     assert people_file.encrypted(content) and "Zoë".encode() not in content and b"consent" not in content

@@ -169,7 +169,7 @@ def trainer(dataset):
     examples = load_features(dataset, "train")
     values = examples.values[:, : COLUMNS.index("class_1_share")]  # what is learned in a few steps, not at once
 
-    def train(folder: Path, steps: int = 12, hidden: tuple[int, ...] = (16,), **options):
+    def train(folder: Path, steps: int = 12, hidden: tuple[int, ...] = (16,), margin: float = 0.2, **options):
         keras.utils.set_random_seed(1)
         body = ann(columns=values.shape[1], hidden=hidden, dropout=0.3)
         body.get_layer("standardise").adapt(values)
@@ -185,7 +185,7 @@ def trainer(dataset):
             for chosen, _ in drawn(examples.speakers, recipe.batch, seed=0, step=step):
                 yield values[chosen], examples.speakers[chosen].astype("int32")
 
-        done = fit(model, made, replace(recipe, steps=steps), folder, **options)
+        done = fit(model, made, replace(recipe, steps=steps, margin=margin), folder, **options)
         return done, model
 
     return train
@@ -232,6 +232,20 @@ def test_a_finished_run_is_not_trained_further(trainer, tmp_path):
     assert done
     for name, value in arrays(tmp_path).items():
         np.testing.assert_array_equal(value, before[name])
+
+
+def test_a_run_goes_on_with_its_own_recipe_only(trainer, tmp_path):
+    trainer(tmp_path, steps=1)
+    with pytest.raises(DatasetError, match=r"begun with margin 0\.2, now it is 0\.3"):
+        trainer(tmp_path, steps=2, margin=0.3)
+    assert trainer(tmp_path, steps=2)[0]
+
+
+def test_a_checkpoint_is_there_before_the_run_is_validated(trainer, tmp_path):
+    """What validation breaks (memory, say) costs no training."""
+    with pytest.raises(ZeroDivisionError):
+        trainer(tmp_path, steps=2, every=1, validate=lambda: 1 / 0)
+    assert int(arrays(tmp_path)["step"]) == 1
 
 
 def test_a_checkpoint_of_another_network_is_refused(trainer, tmp_path):

@@ -1,5 +1,7 @@
 """Other speeds as other voices, rooms, and how training reads them; on two example voices."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -68,3 +70,10 @@ def test_missing_variants_are_named(made):
     with pytest.raises(DatasetError, match=r"amina\.rows\.npz is missing.*--variants"):
         load_variant_rows(folder)
     (folder / "variants" / "hidden").rename(folder / "variants" / "amina.rows.npz")
+
+
+def test_what_validates_is_not_varied(made):
+    """Also where a list says so, recording by recording."""
+    _, (task, _) = made
+    held = replace(task, recordings=tuple(replace(one, split="validation") for one in task.recordings))
+    assert list(variants.clips(task, 1.0)) and list(variants.clips(held, 1.0)) == []

@@ -4,9 +4,11 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core import people_file
+from core.errors import StoreError
 from core.recognizer import Recognizer
 from demo import parcel_part
 from demo import people_texts as texts
@@ -116,3 +118,15 @@ def test_an_export_that_cannot_be(parcel, recognizer, elsewhere):
     assert [one.name for one in people_file.read(written.read_bytes())] == ["Amina"]
     parcel.leave()  # the page is closed
     assert not written.exists()
+
+
+def test_embeddings_of_another_length_under_these_weights_are_refused(parcel, recognizer, elsewhere):
+    """A file that was made to do harm: nobody could be recognised any more."""
+    amina = recognizer.store.records(["Amina"])[0]
+    session = amina.sessions[0]
+    short = tuple(replace(one, cnn=one.cnn[:64] / np.linalg.norm(one.cnn[:64])) for one in session.segments)
+    parcel.people = [replace(amina, sessions=(replace(session, segments=short),))]
+    with pytest.raises(StoreError, match="64"):
+        entries(elsewhere, parcel.people)
+    said, done = parcel_part.taken_up(elsewhere, parcel, texts.CLASH_SKIP)
+    assert not done and "was changed" in said and elsewhere.store.profiles() == []
