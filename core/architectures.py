@@ -102,8 +102,8 @@ def contest(
     """Train one network of `core.networks.IMAGE_NETWORKS` or `FEATURE_SETS` and measure it; what was done with the
     same recipe is read from `folder`. `examples`, `held`: images, or rows with all columns. `precision`: Keras' dtype
     policy for networks of images; rows, whose columns differ by orders of magnitude, stay float32."""
-    path, budget = folder / "outcome.json", [asdict(recipe), len(examples.values), len(held.values), precision]
-    budget = json.dumps(budget)
+    path = folder / "outcome.json"
+    budget = json.dumps([asdict(recipe), len(examples.values), len(held.values), precision])
     if path.is_file():
         known = json.loads(path.read_text(encoding="utf-8"))
         if known.pop("budget") == budget:

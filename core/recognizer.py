@@ -131,11 +131,11 @@ class Recognizer:
         """Raises `StoreError` for somebody whose embeddings cannot be of the weights that they are said to be of."""
         wanted = tuple(self.embedder.cohort.of(model).shape[1] for model in MODELS)
         for person in people:
-            for session in person.sessions:
-                found = [(len(one.cnn), len(one.ann)) for one in session.segments]
-                if session.model_id == self.model_id and any(dims != wanted for dims in found):
+            mine = (session for session in person.sessions if session.model_id == self.model_id)
+            for found in ((len(one.cnn), len(one.ann)) for session in mine for one in session.segments):
+                if found != wanted:
                     raise StoreError(
-                        f"{person.name} has embeddings of {found[0]} values under model {self.model_id}, which makes "
+                        f"{person.name} has embeddings of {found} values under model {self.model_id}, which makes "
                         f"{wanted}: the file was changed, or not made by this program"
                     )
 

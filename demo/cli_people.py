@@ -81,7 +81,7 @@ def export(options: Namespace) -> None:
 
 def import_people(options: Namespace) -> None:
     """speakers import FILE: all of it or nothing; names that are taken must be settled with --replace or --skip."""
-    store, path = SpeakerStore(options.home), Path(options.file)
+    path = Path(options.file)
     try:
         with path.open("rb") as file:
             content = file.read(people_file.MAX_BYTES + 1)
@@ -89,14 +89,15 @@ def import_people(options: Namespace) -> None:
         raise PeopleFileError(f"{path} cannot be read ({error.strerror})") from error
     secret = _passphrase(options) if people_file.encrypted(content) else None
     people = people_file.read(content, secret)
-    known = {name_key(one.name) for one in store.profiles()}
+    recognizer = Recognizer(options.home)
+    known = {name_key(one.name) for one in recognizer.store.profiles()}
     taken = [one.name for one in people if name_key(one.name) in known]
     if taken and not (options.skip or options.replace):
         names = ", ".join(map(shortened, taken[:6]))
         raise DuplicateName(f"enrolled already: {names}; nothing was imported. Say --skip or --replace")
     if options.skip:
         people = [one for one in people if one.name not in taken]
-    added = Recognizer(options.home).add_people(people, replace=taken if options.replace else ())
+    added = recognizer.add_people(people, replace=taken if options.replace else ())
     print(f"{_counted(len(added))} imported{', ' + str(len(taken)) + ' skipped' if options.skip and taken else ''}")
 
 

@@ -138,11 +138,14 @@ def finished(task: Task, folder: str | Path | Storage) -> bool:
     return skipped_in(Storage.of(folder), task.speaker, _fingerprint(task)) is not None
 
 
+def set_apart(recording: Recording, task: Task) -> bool:
+    """Does all of the recording validate? (A share of segments is drawn one by one.)"""
+    return recording.split == "validation" if recording.split else recording.session in task.validation_sessions
+
+
 def _side(recording: Recording, task: Task, chance: random.Random) -> str:
-    if recording.split:
-        return recording.split
-    apart = recording.session in task.validation_sessions or chance.random() < task.validation_share
-    return "validation" if apart else "train"
+    drawn = not recording.split and task.validation_share
+    return "validation" if set_apart(recording, task) or (drawn and chance.random() < drawn) else "train"
 
 
 def _row(speaker: str, name: str, recording: Recording, start: float, split: str) -> Row:

@@ -23,7 +23,7 @@ from pathlib import Path
 import numpy as np
 
 from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample
-from core.dataset.build import Task, sound_of, write_whole
+from core.dataset.build import Task, set_apart, sound_of, write_whole
 from core.errors import AudioError, SourceError
 from core.segments import normalise, prepare, speech_segments
 from core.spectrogram import BANDS, FRAMES, spectrogram_image
@@ -47,7 +47,7 @@ def clips(task: Task, speed: float) -> Iterator[np.ndarray]:
     What cannot be read is passed over: `core.dataset.build` has named it.
     """
     for recording in task.recordings:
-        if recording.session in task.validation_sessions or recording.split == "validation":
+        if set_apart(recording, task):
             continue
         try:
             sound = concatenate(list(sound_of(recording)))
