@@ -131,7 +131,8 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
             yield trouble(error), *(gr.skip() for _ in range(5)), gr.update(visible=True)
 
     chosen.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
-    shown.select(chosen, None, [panel, summary, spans, said, verdict, sure], **private)
+    outputs = [panel, summary, spans, said, verdict, sure]
+    shown.select(chosen, None, outputs, trigger_mode="always_last", **private)  # else quick presses are lost
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
     name.input(lambda: gr.update(value=False, visible=False), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)
