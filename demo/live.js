@@ -17,7 +17,7 @@ const say = (which, where = pressed) => {
   if (!which) return;
   document.body.classList.add("is-denied"); // said once is enough
   setTimeout(() => document.body.classList.remove("is-denied"), TOAST);
-  if (where === LIVE) stop(50);
+  if (where === LIVE && which !== "silent") stop(50);
 };
 // Where the button is taken away (everybody was deleted) the microphone is closed too.
 const closeWithIt = (stream) => {
@@ -25,6 +25,40 @@ const closeWithIt = (stream) => {
     if (stream.getTracks().every((track) => track.readyState === "ended")) clearInterval(look);
     else if (!document.querySelector(LIVE)) stream.getTracks().forEach((track) => track.stop());
   }, 1000);
+};
+const button = (name) => document.querySelector(`${LIVE} .${name}-button`);
+const opening = () => document.querySelector("#live-screen .is-opening");
+const silent = () => {
+  button("stop")?.click();
+  say("silent", LIVE);
+};
+// Gradio's page loads its recorder late: a press on Record before that ends in a TypeError, and the page would wait for
+// sound for ever. So the press is done again, with the same stream, until the recorder is there.
+const AGAIN = 300, PATIENCE = 20_000, LOADING = 60_000; // ms between looks; without sound; for the recorder to load
+let given = null, givenAt = 0, spare = null, since = 0;
+const when = (so, then) => (so() ? then() : setTimeout(() => when(so, then), AGAIN));
+const pressAgain = () => {
+  const [first, next] = [given, given.clone()];
+  closeWithIt(next);
+  when(() => opening() || !button("stop"), () => { // the answer to the press has come
+    if (given === first && button("stop") && performance.now() - since < LOADING) {
+      spare = next;
+      button("stop").click();
+      when(() => !opening() && button("record"), () => button("record").click());
+      return;
+    }
+    next.getTracks().forEach((track) => track.stop());
+    if (given === first && button("stop")) silent();
+  });
+};
+window.addEventListener("unhandledrejection", ({ reason }) => {
+  if (given && reason instanceof TypeError && performance.now() - givenAt < AGAIN) pressAgain();
+});
+const took = (stream) => {
+  if (stream !== spare) since = performance.now();
+  [given, givenAt, spare] = [stream, performance.now(), null];
+  closeWithIt(stream);
+  setTimeout(() => { if (given === stream && opening() && button("stop")) silent(); }, PATIENCE);
 };
 // A slice of sound carries in its name when it was complete, in ms: late is not lost, and only the browser knows.
 if (!window.whoStamps) {
@@ -47,9 +81,9 @@ if (!devices || !devices.getUserMedia) {
   devices.getUserMedia = async (wanted) => {
     const where = pressed;
     try {
-      const stream = await ask(wanted);
+      const stream = (where === LIVE && spare) || (await ask(wanted));
       say("", where);
-      if (where === LIVE) closeWithIt(stream);
+      if (where === LIVE) took(stream);
       stream.getAudioTracks().forEach((track) => track.addEventListener("ended", () => say("none", where)));
       return stream;
     } catch (error) {

@@ -99,7 +99,12 @@ def look_computer(recognizer: Recognizer, ear: ComputerEar) -> tuple[str, str, b
 
 def refusals() -> str:
     """Place for what `live.js` says when the browser keeps its microphone to itself."""
-    said = {"denied": texts.DENIED, "plain": texts.DENIED_PLAIN, "none": texts.NO_BROWSER_MICROPHONE}
+    said = {
+        "denied": texts.DENIED,
+        "plain": texts.DENIED_PLAIN,
+        "none": texts.NO_BROWSER_MICROPHONE,
+        "silent": texts.SILENT_MICROPHONE,
+    }
     data = "".join(f' data-{name}="{escape(text, quote=True)}"' for name, text in said.items())
     return f'<div class="notice notice-error" role="alert"{data} hidden></div>'
 

@@ -71,6 +71,9 @@ DENIED_PLAIN = (
     "computer it runs on, or listen through this computer's microphone."
 )
 NO_BROWSER_MICROPHONE = "The browser finds no microphone: plug one in, or listen through this computer's microphone."
+SILENT_MICROPHONE = (
+    "The browser opened its microphone, but no sound has come from it. Press Record again, or load this page anew."
+)
 TIMELINE = "Timeline"
 TIMELINE_EMPTY = "Each five seconds become a block in the colour of who spoke."
 PICTURE = "What the CNN sees"

@@ -65,6 +65,26 @@ def app(home, tmp_path):
     assert not list(temporary.glob("who-is-speaking-*")), "the app left files behind"
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item, call):
+    """A test that fails here says what its pages showed at that moment: on another machine that is all there is."""
+    report = yield
+    page = getattr(item, "funcargs", {}).get("page")
+    if report.failed and page is not None:
+        for number, one in enumerate(page.context.pages, 1):
+            report.sections.append((f"page {number} of {item.name}", _shown(one)))
+    return report
+
+
+def _shown(page) -> str:
+    """The words on a page, and what it complained of."""
+    try:
+        words = page.evaluate("document.body.innerText")
+    except Exception as error:  # noqa: BLE001 - the browser may be gone, which is said
+        words = f"(cannot be read: {error})"
+    return f"{words}\n\ncomplaints: {getattr(page, 'complaints', [])}"
+
+
 def _is_complaint(line) -> bool:
     """Errors, and what the browser calls deprecated."""
     return line.type == "error" or "deprecated" in line.text
