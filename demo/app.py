@@ -21,7 +21,7 @@ import numpy as np
 from core.audio import SEGMENT_SAMPLES
 from core.errors import SpeakerError
 from core.recognizer import Recognizer
-from demo import texts
+from demo import gradio_stubs, texts
 from demo.allocator import few_arenas
 from demo.doorkeeper import MIN_PASSWORD, PASSWORD_VARIABLE, Doorkeeper, is_loopback, login
 from demo.leavings import Leavings
@@ -42,6 +42,7 @@ DELETE_AFTER_SECONDS = 3600  # s: an upload must outlive typing a name; micropho
 def build(recognizer: Recognizer) -> gr.Blocks:
     """The page, not yet served."""
     os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+    gradio_stubs.leave_out()
     import gradio as gr
 
     from demo import compare, compare_texts, link_or_file, live, speakers
@@ -99,6 +100,7 @@ def launch(
         raise SpeakerError(texts.PASSWORD_NEEDED.format(host=host, variable=PASSWORD_VARIABLE, count=MIN_PASSWORD))
     _check_port(host, port)
     few_arenas()
+    gradio_stubs.leave_out()
     print(texts.STARTING, flush=True)
     with _private_folder(), _ended_politely():
         loading = _Loading(home)
