@@ -197,6 +197,15 @@ def reverberant(samples: np.ndarray, chance: np.random.Generator, rooms: Path | 
     return fftconvolve(samples, response)[: len(samples)].astype(np.float32)
 
 
+def overdriven(samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
+    """`samples` through something they are too loud for: the loudest 0.5 to 15 % are cut off, half the time softly."""
+    limit = np.float32(np.quantile(np.abs(samples), 1.0 - 10.0 ** chance.uniform(np.log10(0.005), np.log10(0.15))))
+    soft = chance.random() < 0.5
+    if limit <= 0.0:
+        return samples
+    return limit * np.tanh(samples / limit) if soft else np.clip(samples, -limit, limit)
+
+
 def room_response(chance: np.random.Generator) -> np.ndarray:
     """Impulse response of an invented room at 16 kHz: direct sound, a few early echoes, an exponentially decaying tail
     of noise (Polack 1988) whose high frequencies decay faster. T60 0.15-1.0 s, direct to reverberant -12 to +6 dB.

@@ -61,16 +61,18 @@ Batch = tuple[np.ndarray, Targets]  # inputs, targets
 
 
 def drawn(
-    speakers: np.ndarray, batch: int, *, seed: int, step: int
+    speakers: np.ndarray, batch: int, *, seed: int, step: int, favour: np.ndarray | None = None
 ) -> Iterator[tuple[np.ndarray, np.random.Generator]]:
     """Batches of indices without end, from batch number `step` on: the same for the same seed, resumed or not.
 
-    A voice is drawn in proportion to the square root of its segments, then one of its segments.
+    A voice is drawn in proportion to the square root of its segments, and to its place in `favour` (voices,), then one
+    of its segments.
     """
     order = np.argsort(speakers, kind="stable")
     counts = np.bincount(speakers)
     starts = np.concatenate([[0], np.cumsum(counts)[:-1]])
-    share = np.sqrt(counts) / np.sqrt(counts).sum()
+    share = np.sqrt(counts) * (1.0 if favour is None else favour)
+    share = share / share.sum()
     while True:
         chance = np.random.default_rng([seed, step])
         chosen = chance.choice(len(counts), batch, p=share)

@@ -13,7 +13,8 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty
@@ -65,6 +66,15 @@ def arguments() -> argparse.ArgumentParser:
         help="learn from a teacher's embeddings too (scripts/teach.py); 0: not (default)",
     )
     parser.add_argument("--no-masks", action="store_true", help="no SpecAugment masks (for a last, long-crop stage)")
+    parser.add_argument(
+        "--favour",
+        metavar="START=FACTOR",
+        default="",
+        help="draw voices whose name starts so that many times as often (librispeech=3)",
+    )
+    parser.add_argument(
+        "--augment", type=float, default=1.0, metavar="FACTOR", help="how often noise, rooms, filters come (default 1)"
+    )
     parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
@@ -79,20 +89,39 @@ def load_noise(folder: Path) -> np.ndarray:
     return np.stack([read_png(path) for path in files]) if files else np.zeros((0, 80, FRAMES), np.uint8)
 
 
-def produce(queue, examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> None:
+def favoured(names: Sequence[str], wish: str) -> np.ndarray | None:
+    """How many times as often each of `names` is drawn, for `--favour`: None where nothing is wished."""
+    if not wish:
+        return None
+    start, _, factor = wish.partition("=")
+    try:
+        times = float(factor)
+    except ValueError:
+        times = 0.0
+    found = np.array([name.startswith(start) for name in names])
+    if not (start and found.any() and 0.0 < times < 1e6):
+        raise SpeakerError(f"--favour {wish}: write how voices' names start and a factor, as in librispeech=3")
+    return np.where(found, times, 1.0)
+
+
+def produce(
+    queue, examples: Examples, noise: np.ndarray, recipe: Recipe, step: int, chances: Chances, favour: np.ndarray | None
+) -> None:
     """Runs in a process of its own: augmented batches (uint8 images, targets), in order."""
     if hasattr(os, "nice"):
         os.nice(1)
-    augmenter = SpectrogramAugmenter(noise, Chances(masks=0.5 if recipe.masks else 0.0))
-    for chosen, chance in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
+    augmenter = SpectrogramAugmenter(noise, chances)
+    for chosen, chance in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step, favour=favour):
         crops = random_crops(examples.values[chosen], recipe.crop, chance)
         queue.put((augmenter(crops, chance), targets(examples, chosen)))
 
 
-def batches(examples: Examples, noise: np.ndarray, recipe: Recipe, step: int) -> Iterator[Batch]:
+def batches(
+    examples: Examples, noise: np.ndarray, recipe: Recipe, step: int, chances: Chances, favour: np.ndarray | None
+) -> Iterator[Batch]:
     context = get_context("fork" if sys.platform == "linux" else "spawn")
     queue = context.Queue(8)
-    worker = context.Process(target=produce, args=(queue, examples, noise, recipe, step), daemon=True)
+    worker = context.Process(target=produce, args=(queue, examples, noise, recipe, step, chances, favour), daemon=True)
     worker.start()
     try:
         while True:
@@ -163,6 +192,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)
+    favour = favoured(examples.names, args.favour)
     print(f"{len(examples.values)} images of {len(examples.names)} speakers, {len(noise)} noise images", flush=True)
 
     import keras
@@ -183,6 +213,9 @@ def main(argv: list[str] | None = None) -> int:
         else:
             begin_with_run(model, body, args.start)
 
+    usual = asdict(Chances(masks=0.5 if recipe.masks else 0.0))
+    chances = Chances(**{name: min(1.0, args.augment * often) for name, often in usual.items()})
+
     def validate() -> float:
         images = held.values.astype(np.float32) / np.float32(255.0)
         parts = [body.predict_on_batch(images[start : start + 64]) for start in range(0, len(images), 64)]
@@ -190,7 +223,7 @@ def main(argv: list[str] | None = None) -> int:
 
     finished = fit(
         model,
-        lambda step: batches(examples, noise, recipe, step),
+        lambda step: batches(examples, noise, recipe, step, chances, favour),
         recipe,
         args.output,
         validate=validate,
@@ -198,6 +231,7 @@ def main(argv: list[str] | None = None) -> int:
         minutes=args.minutes,
     )
     more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
+    more |= {"favour": args.favour, "augment": args.augment}
     save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

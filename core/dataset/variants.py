@@ -1,11 +1,12 @@
-"""Variants of a dataset's training voices: other speeds as other voices, and rooms.
+"""Variants of a dataset's training voices: other speeds as other voices, rooms, and what was too loud.
 
 DIR/variants/<speaker>.npz        images uint8 (n, BANDS, FRAMES); speed float32 (n,); room bool (n,)
 DIR/variants/<speaker>.rows.npz   feature rows float32 (n, columns), as recorded and of augmented copies; speed (n,)
 
 A voice played faster or slower has another pitch and another vocal tract: to training it is one more speaker
 (Yamamoto et al. 2019, "Speaker augmentation and bandwidth extension for deep speaker embedding"). A room is what
-cannot be made well from an image: reverberation is convolution of the waveform (`core.augment.room_response`).
+cannot be made well from an image: reverberation is convolution of the waveform (`core.augment.room_response`). Some
+are cut off at the loudest samples in the place of that (`core.augment.overdriven`), which an image cannot show either.
 Not imported by the app.
 """
 
@@ -30,11 +31,13 @@ from core.spectrogram import BANDS, FRAMES, spectrogram_image
 
 SPEEDS = (0.88, 1.0, 1.14)  # factors; each but 1 makes a new voice
 ROOM_EVERY = 2  # of so many segments one is heard in a room too
+OVERDRIVEN = 0.25  # of those: the share that is overdriven in the place of the room
 
 
 @dataclass(frozen=True, eq=False)
 class Variants:
-    """`images` uint8 (n, BANDS, FRAMES), each with its `speed` (n,) and whether it was heard in a `room` (n,)."""
+    """`images` uint8 (n, BANDS, FRAMES), each with its `speed` (n,) and whether it was heard in a `room` (n,), or
+    overdriven."""
 
     images: np.ndarray
     speed: np.ndarray
@@ -65,7 +68,11 @@ def make(task: Task, folder: Path, rooms: Path | None) -> int:
 
     `rooms`: folder of measured impulse responses, mixed with simulated ones.
     """
-    from core.augment import reverberant
+    from core.augment import overdriven, reverberant
+
+    def elsewhere(samples: np.ndarray) -> np.ndarray:
+        heard = overdriven(samples, chance) if chance.random() < OVERDRIVEN else reverberant(samples, chance, rooms)
+        return normalise(heard)
 
     target = folder / "variants" / f"{task.speaker}.npz"
     if target.is_file():
@@ -76,7 +83,7 @@ def make(task: Task, folder: Path, rooms: Path | None) -> int:
         for index, samples in enumerate(clips(task, speed)):
             heard = [] if speed == 1.0 else [samples]  # at speed 1 that is the dataset's own image
             if index % ROOM_EVERY == 0:
-                heard.append(normalise(reverberant(samples, chance, rooms)))
+                heard.append(elsewhere(samples))
             images += [spectrogram_image(one) for one in heard]
             speeds += [speed] * len(heard)
             in_room += [one is not samples for one in heard]

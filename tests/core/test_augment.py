@@ -222,3 +222,21 @@ def test_a_room_keeps_the_direct_sound_first():
     assert heard[1000] > 0.05 and np.sum(heard**2) == pytest.approx(1.0, abs=1e-2)  # nothing lost, nothing won
     tail = np.abs(heard[1001:])
     assert tail[: SAMPLE_RATE // 10].sum() > 5 * tail[int(0.8 * SAMPLE_RATE) :].sum()
+
+
+def test_overdriven_the_loudest_samples_are_cut_and_the_rest_stays(clips):
+    shares = []
+    for seed in range(40):
+        heard = augment.overdriven(clips[0], generator(seed))
+        assert heard.dtype == np.float32 and heard.shape == clips[0].shape
+        peak = np.abs(heard).max()
+        assert peak < np.abs(clips[0]).max()
+        if np.mean(np.abs(heard) == peak) > 0.001:  # cut hard: what is below stays as it was
+            np.testing.assert_array_equal(heard, np.clip(clips[0], -peak, peak))
+            shares.append(np.mean(np.abs(clips[0]) > peak))
+    assert 10 <= len(shares) <= 30  # half of them; the others softly
+    assert 0.004 < min(shares) < 0.02 and 0.08 < max(shares) < 0.16
+
+
+def test_silence_cannot_be_overdriven():
+    assert not augment.overdriven(np.zeros(SEGMENT_SAMPLES, np.float32), generator()).any()

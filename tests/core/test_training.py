@@ -57,6 +57,13 @@ def test_voices_are_drawn_by_the_root_of_their_segments():
     assert len(set(chosen)) == len(SPEAKERS)  # everything is drawn sometimes
 
 
+def test_favoured_voices_are_drawn_more_often():
+    favour = np.array([1.0, 1.0, 5.0])
+    chosen = np.concatenate([rows for rows, _ in islice(drawn(SPEAKERS, 64, seed=0, step=0, favour=favour), 200)])
+    share = np.bincount(SPEAKERS[chosen]) / len(chosen)
+    np.testing.assert_allclose(share, np.array([10, 5, 10]) / 25, atol=0.02)
+
+
 def test_draws_follow_the_labels_in_any_order(chance):
     mixed = chance.permutation(SPEAKERS)
     share = np.bincount(mixed[np.concatenate(batches(mixed, 200))]) / (200 * 64)

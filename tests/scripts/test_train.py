@@ -65,7 +65,10 @@ def log_of(run: Path) -> list[dict[str, str]]:
 
 
 RUNS = {
-    "train_cnn": (("--batch", "4", "--crop", "100", "--steps", "3"), "images of 3 speakers, 1 noise images"),
+    "train_cnn": (
+        ("--batch", "4", "--crop", "100", "--steps", "3", "--favour", "kofi=2", "--augment", "0.5"),
+        "images of 3 speakers, 1 noise images",
+    ),
     "train_ann": (("--batch", "16", "--hidden", "32", "--steps", "3"), "feature rows of 3 speakers"),
 }
 
@@ -116,6 +119,13 @@ def test_a_start_that_is_no_run_is_refused(dataset, tmp_path):
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("train_cnn: ")
     assert "is no checkpoint of a training run" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("wish", ["nobody=2", "kofi=often", "=3", "kofi=0"])
+def test_who_cannot_be_favoured_is_said(dataset, tmp_path, wish):
+    done = train("train_cnn", dataset, "--output", tmp_path / "run", "--favour", wish)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1].startswith(f"train_cnn: --favour {wish}: write how voices' names start")
 
 
 def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(tmp_path):
