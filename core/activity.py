@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import numpy as np
 
 from core.audio import SAMPLE_RATE, Audio
@@ -11,6 +13,8 @@ FLOOR_DBFS = -60.0  # dBFS: quieter than this is silence, whatever it is
 ACTIVITY_RANGE_DB = 32.0  # dB: how far below the loud frames speech may fall
 ACTIVITY_ABOVE_FLOOR_DB = 6.0  # dB: how far above the noise floor speech must rise
 VOICING_RATE = 4_000  # Hz: voicing is judged on a decimated copy
+LOW_PASS_REACH = 32  # samples at 16 kHz on each side of one at VOICING_RATE
+LOW_PASS_BLOCK = 16  # samples at VOICING_RATE that are made at once
 VOICING_FRAME = 200  # samples at VOICING_RATE (50 ms: three periods of 60 Hz)
 VOICING_HOP = 40  # samples at VOICING_RATE (10 ms)
 VOICING_MIN = 0.5  # normalised autocorrelation peak from which a frame counts as voiced
@@ -50,19 +54,36 @@ def voicing(samples: np.ndarray) -> np.ndarray:
 
 
 def _decimated(samples: np.ndarray) -> np.ndarray:
-    """16 kHz -> 4 kHz through a short windowed-sinc low-pass at 1.2 kHz."""
+    """16 kHz -> 4 kHz through a short windowed-sinc low-pass at 1.2 kHz: overlapping blocks, one matrix product."""
     step = SAMPLE_RATE // VOICING_RATE
-    taps = np.arange(-32, 33)
-    kernel = (np.sinc(taps * 2 * 1200 / SAMPLE_RATE) * np.hamming(65)).astype(np.float32)
-    return np.convolve(samples, kernel / kernel.sum(), mode="same")[::step]
+    low_pass = _low_pass()
+    length, made = low_pass.shape
+    count = -(-len(samples) // step)
+    blocks = -(-count // made)
+    around = np.pad(samples, (LOW_PASS_REACH, step * made * blocks + LOW_PASS_REACH - len(samples)))
+    windows = np.lib.stride_tricks.sliding_window_view(around, length)[:: step * made]
+    return (np.ascontiguousarray(windows) @ low_pass).ravel()[:count]
+
+
+@cache
+def _low_pass() -> np.ndarray:
+    """Samples of a block -> `LOW_PASS_BLOCK` samples at `VOICING_RATE`: float32 (samples, LOW_PASS_BLOCK)."""
+    step = SAMPLE_RATE // VOICING_RATE
+    taps = np.arange(-LOW_PASS_REACH, LOW_PASS_REACH + 1)
+    kernel = np.sinc(taps * 2 * 1200 / SAMPLE_RATE) * np.hamming(len(taps))
+    matrix = np.zeros((step * LOW_PASS_BLOCK + 2 * LOW_PASS_REACH, LOW_PASS_BLOCK), np.float32)
+    for column in range(LOW_PASS_BLOCK):
+        matrix[step * column : step * column + len(taps), column] = kernel / kernel.sum()
+    return matrix
 
 
 def _autocorrelation(frames: np.ndarray, last: int) -> np.ndarray:
     """(n, VOICING_FRAME) -> (n, last + 1): lags 0 to `last`."""
     from scipy import fft  # 4 to 8 times as fast as NumPy's on rows of float32
 
-    spectrum = fft.rfft(frames, 512, axis=1)
-    return fft.irfft(spectrum.real**2 + spectrum.imag**2, 512, axis=1)[:, : last + 1]
+    size = fft.next_fast_len(VOICING_FRAME + last, real=True)  # as far as those lags nothing wraps around
+    spectrum = fft.rfft(frames, size, axis=1)
+    return fft.irfft(spectrum.real**2 + spectrum.imag**2, size, axis=1)[:, : last + 1]
 
 
 def speech_activity(audio: Audio) -> np.ndarray:

@@ -14,7 +14,7 @@ from functools import cache
 import numpy as np
 
 from core import activity, spectral, spectrogram
-from core.audio import SEGMENT_SAMPLES
+from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES
 from core.bandwidth import FRAME as BANDWIDTH_FRAME
 from core.embedder import Embedder
 
@@ -84,7 +84,9 @@ def needs(embedder: Embedder, people: int) -> dict[str, Needs]:
     """Of each stage for one segment of 5 s, in order."""
     sound = 4.0 * SEGMENT_SAMPLES  # bytes
     tens = SEGMENT_SAMPLES // activity.ACTIVITY_HOP  # frames of 10 ms
-    taps = 65  # of the decimation before voicing
+    taps = 2 * activity.LOW_PASS_REACH + 1  # of the decimation before voicing
+    lag = activity.VOICING_RATE // activity.PITCH_RANGE_HZ[0]  # the longest that is looked at
+    lags = SAMPLE_RATE // activity.PITCH_RANGE_HZ[0] + 2  # of the pitch in the feature row
     image, row = spectrogram.FRAMES * (spectrogram.N_FFT // 2 + 1), spectral.FRAMES * (spectral.N_FFT // 2 + 1)
     mels = spectral.MEL_BANDS + spectral.CHROMA + 4  # centroid and its like
     shares = spectral.FRAMES * spectral.CLASSES
@@ -93,7 +95,8 @@ def needs(embedder: Embedder, people: int) -> dict[str, Needs]:
         "resample": Needs(products=2.0 * RESAMPLE_TAPS * SEGMENT_SAMPLES, bytes=sound * (1 + RATE_IN / 16_000)),
         "activity": Needs(
             products=2.0 * taps * SEGMENT_SAMPLES / 4,
-            ffts=2 * tens * fft_operations(512) + SEGMENT_SAMPLES // BANDWIDTH_FRAME * fft_operations(BANDWIDTH_FRAME),
+            ffts=2 * tens * fft_operations(activity.VOICING_FRAME + lag)
+            + SEGMENT_SAMPLES // BANDWIDTH_FRAME * fft_operations(BANDWIDTH_FRAME),
             bytes=6 * sound,  # levels twice, clipping, pauses cut, level measured and set
         ),
         "image": Needs(
@@ -103,8 +106,9 @@ def needs(embedder: Embedder, people: int) -> dict[str, Needs]:
             bytes=4.0 * (2 * spectrogram.FRAMES * spectrogram.N_FFT + 3 * image),
         ),
         "features": Needs(
-            products=2.0 * (mels * row + 2 * shares * (spectral.MFCC - 1) * 2),
-            ffts=2 * spectral.FRAMES * fft_operations(spectral.N_FFT),  # spectrum and pitch
+            products=2.0 * (mels * row + 2 * shares * (spectral.MFCC - 1) * 2)
+            + 2.0 * spectral.FRAMES * spectral.PITCH_BINS * lags,
+            ffts=spectral.FRAMES * fft_operations(spectral.N_FFT),
             curves=row + shares + 2 * spectral.FRAMES * spectral.MEL_BANDS,
             bytes=4.0 * row * 12,  # power, magnitude, shares, roll-off, flux, flatness, contrast: each read and written
         ),

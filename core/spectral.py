@@ -26,6 +26,8 @@ MFCC = 20  # cepstral coefficients, c0 among them
 MEL_BANDS = 40
 CHROMA = 12
 ROLLOFF = 0.85  # of the summed magnitude, as librosa has it
+PITCH_BINS = 97  # those below 1500 Hz, where the pitch's low-pass ends
+ROLLOFF_BLOCK = 27  # bins: 19 blocks of 27 are the 513 bins
 CONTRAST_EDGES_HZ = (0.0, 200.0, 400.0, 800.0, 1600.0, 3200.0, 6400.0)  # octave bands; the last is 6400 Hz and above
 CONTRAST_QUANTILE = 0.02
 TOP_DB = 80.0  # dB: range of the cepstrum's input below its loudest value
@@ -102,7 +104,7 @@ def feature_row(samples: np.ndarray) -> np.ndarray:
             _classic(tracks),
             mean[: -2 * MFCC],
             std,
-            ((centred / spread) ** 3).mean(axis=0),
+            _cubed(centred / spread).mean(axis=0),
             contrast,
             (centred.T @ centred / len(centred))[_PAIRS],
             np.cov(delta[active].T, bias=True)[_PAIRS],
@@ -111,6 +113,10 @@ def feature_row(samples: np.ndarray) -> np.ndarray:
         ]
     )
     return np.nan_to_num(row).astype(np.float32)
+
+
+def _cubed(values: np.ndarray) -> np.ndarray:
+    return values * values * values  # `** 3` takes twenty times as long
 
 
 def _active(tracks: dict[str, np.ndarray]) -> np.ndarray:
@@ -138,7 +144,7 @@ def _tracks(samples: np.ndarray, power: np.ndarray) -> dict[str, np.ndarray]:
     centroid = share @ hz
     # sum of share * (hz - centroid)^2 = E[hz^2] - centroid^2, in double precision
     bandwidth = np.sqrt(np.maximum(share.astype(np.float64) @ hz.astype(np.float64) ** 2 - centroid**2, 0.0))
-    rolloff = hz[np.argmax(np.cumsum(share, axis=1) >= ROLLOFF, axis=1)]
+    rolloff = hz[_first_reaching(share, ROLLOFF)]
     mel = 10.0 * np.log10(np.maximum(power @ mel_filters(N_FFT, MEL_BANDS).T, 1e-10))
     mel = np.maximum(mel, mel.max() - TOP_DB)
     level = np.maximum(power, 1e-10)
@@ -164,6 +170,23 @@ def _tracks(samples: np.ndarray, power: np.ndarray) -> dict[str, np.ndarray]:
         **{f"contrast_{band}": contrast[:, band] for band in range(contrast.shape[1])},
         "mfcc": mel @ _dct().T,
     }
+
+
+def _first_reaching(share: np.ndarray, total: float) -> np.ndarray:
+    """The first place in each row of (T, F) where its running sum reaches `total`: int (T,), 0 where it never does.
+
+    Sums of blocks say in which block that is, running sums within it where: a third of the time of all running sums.
+    """
+    starts = np.arange(0, share.shape[1], ROLLOFF_BLOCK)
+    reached = np.cumsum(np.add.reduceat(share, starts, axis=1), axis=1)
+    block = np.argmax(reached >= total, axis=1)
+    rows = np.arange(len(share))
+    before = np.where(block > 0, reached[rows, block - 1], 0.0)
+    places = np.minimum(starts[block][:, None] + np.arange(ROLLOFF_BLOCK), share.shape[1] - 1)
+    within = np.cumsum(share[rows[:, None], places], axis=1) + before[:, None]
+    # rounding may put the sum of a block above what its running sum reaches at its last place
+    last = np.minimum(np.count_nonzero(within < total, axis=1), ROLLOFF_BLOCK - 1)
+    return np.where(reached[:, -1] >= total, places[rows, last], 0)
 
 
 @cache
@@ -220,7 +243,7 @@ def spectral_contrast(magnitude: np.ndarray) -> np.ndarray:
         if not last:
             part = part[:, :-1]
         count = max(1, int(np.rint(CONTRAST_QUANTILE * inside.sum())))
-        ordered = np.partition(part, [count - 1, part.shape[1] - count], axis=1)
+        ordered = np.sort(part, axis=1)  # faster than np.partition on two sides
         valley, peak = ordered[:, :count].mean(axis=1), ordered[:, -count:].mean(axis=1)
         columns.append(10.0 * (np.log10(np.maximum(peak, 1e-10)) - np.log10(np.maximum(valley, 1e-10))))
     return np.column_stack(columns)
@@ -232,10 +255,8 @@ def pitch_track(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     The inverse FFT of power is the autocorrelation; normalised by the window's, its highest peak in the pitch range
     is the period, its height the voicing (Boersma 1993). The peak is refined by a parabola.
     """
-    from scipy import fft  # 4 to 8 times as fast as NumPy's on rows of float32
-
     first, last = int(SAMPLE_RATE / PITCH_RANGE_HZ[1]), int(SAMPLE_RATE / PITCH_RANGE_HZ[0])
-    correlation = fft.irfft(power * _pitch_band(), N_FFT, axis=1)[:, : last + 2]
+    correlation = power[:, :PITCH_BINS] @ _pitch_lags(last + 2)
     correlation = correlation / np.maximum(correlation[:, :1], 1e-10) / _window_autocorrelation()[: last + 2]
     within = correlation[:, first : last + 1]
     lag = within.argmax(axis=1) + first
@@ -251,6 +272,14 @@ def _pitch_band() -> np.ndarray:
     """Low-pass for the pitch: 1 below 900 Hz, falling to 0 at 1500 Hz. Circular wrap stays below half the FFT."""
     hz = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
     return np.interp(hz, [0.0, 40.0, 70.0, 900.0, 1500.0], [0.0, 0.0, 1.0, 1.0, 0.0]).astype(np.float32)
+
+
+@cache
+def _pitch_lags(count: int) -> np.ndarray:
+    """The inverse FFT of what the low-pass leaves of a power spectrum, at the first `count` lags only: float32
+    (PITCH_BINS, count)."""
+    places = 2.0 * np.pi / N_FFT * np.outer(np.arange(PITCH_BINS), np.arange(count))
+    return (2.0 / N_FFT * _pitch_band()[:PITCH_BINS, None] * np.cos(places)).astype(np.float32)
 
 
 @cache

@@ -105,7 +105,13 @@ def favoured(names: Sequence[str], wish: str) -> np.ndarray | None:
 
 
 def produce(
-    queue, examples: Examples, noise: np.ndarray, recipe: Recipe, step: int, chances: Chances, favour: np.ndarray | None
+    queue,
+    examples: Examples,
+    noise: np.ndarray,
+    recipe: Recipe,
+    step: int,
+    chances: Chances | None,
+    favour: np.ndarray | None,
 ) -> None:
     """Runs in a process of its own: augmented batches (uint8 images, targets), in order."""
     if hasattr(os, "nice"):
@@ -117,7 +123,12 @@ def produce(
 
 
 def batches(
-    examples: Examples, noise: np.ndarray, recipe: Recipe, step: int, chances: Chances, favour: np.ndarray | None
+    examples: Examples,
+    noise: np.ndarray,
+    recipe: Recipe,
+    step: int,
+    chances: Chances | None = None,
+    favour: np.ndarray | None = None,
 ) -> Iterator[Batch]:
     context = get_context("fork" if sys.platform == "linux" else "spawn")
     queue = context.Queue(8)

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core import activity
 from core.activity import ACTIVITY_HOP, speech_activity
 from core.audio import SAMPLE_RATE, Audio, concatenate, level_dbfs
 
@@ -68,3 +69,21 @@ def test_a_pause_is_no_speech(voice, chance):
     activity = speech_activity(concatenate([sentence, room, sentence]))
     assert not activity[330:470].any()
     assert activity[:300].mean() > 0.7 and activity[500:].mean() > 0.7
+
+
+@pytest.mark.parametrize("length", [1, 3, 160, 163, 4097, 80_000])
+def test_the_low_pass_keeps_every_fourth_sample(chance, length):
+    """The same as filtering everything and throwing three of four away."""
+    samples = chance.standard_normal(length, dtype=np.float32)
+    taps = np.arange(-32, 33)
+    kernel = np.sinc(taps * 2 * 1200 / SAMPLE_RATE) * np.hamming(65)
+    expected = np.convolve(samples, kernel / kernel.sum())[32 : 32 + length][::4]
+    np.testing.assert_allclose(activity._decimated(samples), expected, atol=1e-5)
+
+
+def test_the_autocorrelation_wraps_nowhere(chance):
+    frames = chance.standard_normal((3, activity.VOICING_FRAME))
+    found = activity._autocorrelation(frames, 67)
+    for frame, row in zip(frames, found, strict=True):
+        expected = [frame[: len(frame) - lag] @ frame[lag:] for lag in range(68)]
+        np.testing.assert_allclose(row, expected, atol=1e-9)

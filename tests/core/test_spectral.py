@@ -71,6 +71,28 @@ def test_tracks_are_librosas(ours, theirs, track):
     np.testing.assert_allclose(ours[track], theirs[track], rtol=1e-5, atol=TOLERANCE[track])
 
 
+def test_where_a_running_sum_reaches_a_total(chance):
+    share = chance.random((200, N_FFT // 2 + 1), dtype=np.float32)
+    share[:, 100:] *= chance.random((200, 1), dtype=np.float32) ** 4
+    share /= share.sum(axis=1, keepdims=True)
+    share[0] = 0.0  # silence: never
+    share[1], share[1, -1] = 0.0, 1.0  # the last bin
+    share[2], share[2, 0] = 0.0, 1.0  # the first
+    for total in (0.5, 0.85, 0.99):
+        reached = np.cumsum(share.astype(np.float64), axis=1)
+        found = spectral._first_reaching(share, total)
+        np.testing.assert_array_equal(found, np.argmax(reached >= total, axis=1))
+    assert found[:3].tolist() == [0, N_FFT // 2, 0]
+
+
+def test_the_pitchs_lags_are_those_of_the_inverse_fft(prepared):
+    power = power_of(prepared)
+    lags = power[:, : spectral.PITCH_BINS] @ spectral._pitch_lags(268)
+    expected = np.fft.irfft(power * spectral._pitch_band(), N_FFT, axis=1)[:, :268]
+    assert not spectral._pitch_band()[spectral.PITCH_BINS :].any()
+    np.testing.assert_allclose(lags, expected, atol=1e-5 * np.abs(expected).max())
+
+
 def test_the_classic_26_by_name(prepared, theirs):
     """Means over all frames, under the original experiment's names."""
     row = dict(zip(COLUMNS, feature_row(prepared), strict=True))
