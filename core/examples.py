@@ -16,6 +16,7 @@ from core.dataset import teacher, variants
 from core.dataset.manifest import Row, read_rows
 from core.dataset.shards import read_images
 from core.errors import DatasetError
+from core.spectrogram import BANDS, FRAMES, read_png
 
 
 @dataclass(frozen=True)
@@ -116,6 +117,12 @@ def _as_voices(index: int, speed: np.ndarray, voices: list[str], name: str) -> n
         own[speed == other] = len(voices)
         voices.append(f"{name}@{other:.3g}")
     return own
+
+
+def load_noise(folder: Path) -> np.ndarray:
+    """The noise images of a dataset: uint8 (N, BANDS, FRAMES); none is fine."""
+    files = sorted((folder / "noise").glob("*.png"))
+    return np.stack([read_png(path) for path in files]) if files else np.zeros((0, BANDS, FRAMES), np.uint8)
 
 
 def load_features(folder: Path, split: str, *, min_segments: int = 1, augmented: bool = False) -> Examples:

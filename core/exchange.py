@@ -74,7 +74,7 @@ def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
     """
     from keras import Model, layers
 
-    from core.networks import AttentiveStatistics, BatchNorm
+    from core.network_layers import AttentiveStatistics, BatchNorm
 
     constants = _constants(path)
 

@@ -17,12 +17,10 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-import numpy as np
-
 from core.architectures import FEATURE_SETS, Outcome, contest, strangers
 from core.errors import DatasetError, SpeakerError
-from core.examples import load_features, load_images
-from core.spectrogram import BANDS, FRAMES, read_png
+from core.examples import load_features, load_images, load_noise
+from core.spectrogram import FRAMES
 from core.training import Recipe
 
 BEGIN, END = "<!-- table: scripts/compare_architectures.py -->", "<!-- end of table -->"
@@ -85,17 +83,11 @@ def outcomes(args: argparse.Namespace, recipe: Recipe) -> tuple[list[Outcome], d
             "tests": len(who.tests),
         }
         print(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in facts.items()), flush=True)
-        data = examples, held, noise_images(args.dataset)
+        data = examples, held, load_noise(args.dataset)
         for name in mine:
             found.append(contest(name, *data, recipe, args.output / name, precision=args.precision))
             print(line(cells(found[-1])), flush=True)
     return found, facts
-
-
-def noise_images(folder: Path) -> np.ndarray:
-    """uint8 (N, BANDS, FRAMES); none is fine."""
-    files = sorted((folder / "noise").glob("*.png"))
-    return np.stack([read_png(path) for path in files]) if files else np.zeros((0, BANDS, FRAMES), np.uint8)
 
 
 def cells(one: Outcome) -> tuple[str, ...]:

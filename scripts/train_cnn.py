@@ -25,8 +25,7 @@ import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
 from core.errors import DatasetError, SpeakerError
-from core.examples import Examples, load_images
-from core.spectrogram import FRAMES, read_png
+from core.examples import Examples, load_images, load_noise
 from core.training import (
     Batch,
     Recipe,
@@ -81,12 +80,6 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--minutes", type=float, help="stop after this long, to be resumed")
     parser.add_argument("--seed", type=int, default=0)
     return parser
-
-
-def load_noise(folder: Path) -> np.ndarray:
-    """Noise images uint8 (N, BANDS, FRAMES); none is fine."""
-    files = sorted((folder / "noise").glob("*.png"))
-    return np.stack([read_png(path) for path in files]) if files else np.zeros((0, 80, FRAMES), np.uint8)
 
 
 def favoured(names: Sequence[str], wish: str) -> np.ndarray | None:

@@ -185,20 +185,20 @@ def cross_entropy(logits: np.ndarray, truth: np.ndarray) -> np.ndarray:
 
 
 def test_without_margin_the_loss_is_scaled_softmax_cross_entropy(networks):
-    np.testing.assert_allclose(
-        loss_of(networks, 0.0), cross_entropy(networks.SCALE * COSINES, TRUTH), rtol=1e-3, atol=1e-4
-    )
+    from core.network_layers import SCALE
+
+    np.testing.assert_allclose(loss_of(networks, 0.0), cross_entropy(SCALE * COSINES, TRUTH), rtol=1e-3, atol=1e-4)
 
 
 @pytest.mark.parametrize("margin", [0.1, 0.3, 0.5])
 def test_the_margin_widens_the_true_angle_only(networks, margin):
     """By hand: cos(arccos(true) + margin) in the true place, the others as they are."""
+    from core.network_layers import SCALE
+
     widened = COSINES.astype(np.float64)
     for row, column in enumerate(TRUTH):
         widened[row, column] = np.cos(np.arccos(widened[row, column]) + margin)
-    np.testing.assert_allclose(
-        loss_of(networks, margin), cross_entropy(networks.SCALE * widened, TRUTH), rtol=1e-3, atol=1e-4
-    )
+    np.testing.assert_allclose(loss_of(networks, margin), cross_entropy(SCALE * widened, TRUTH), rtol=1e-3, atol=1e-4)
     assert (loss_of(networks, margin) > loss_of(networks, 0.0)).all()
 
 
@@ -296,7 +296,7 @@ def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_pat
 
 ON_TORCH = """
 import numpy as np, keras
-from core.networks import BatchNorm
+from core.network_layers import BatchNorm
 inputs = np.random.default_rng(0).normal(3.0, 2.0, (6, 5, 7, 4)).astype("float32")
 for shape in (inputs, inputs[:, 0, 0]):
     ours = BatchNorm()

@@ -12,6 +12,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import numpy as np
 import pytest
 
+from core import training
 from core.dataset.build import build, find_speakers, plan
 from core.errors import DatasetError
 from core.examples import load_features, load_images
@@ -112,6 +113,14 @@ def test_perfect_embeddings_have_no_error_and_random_ones_half(chance):
     assert validation_eer(chance.standard_normal((80, 32)), speakers, sessions) == pytest.approx(0.5, abs=0.1)
 
 
+def test_of_very_many_segments_some_tell(chance, monkeypatch):
+    speakers, sessions = np.repeat(np.arange(40), 50), np.repeat(np.arange(400), 5)
+    voices = np.eye(40)[speakers] + chance.normal(0.0, 0.25, (2000, 40))
+    whole = validation_eer(voices, speakers, sessions)
+    monkeypatch.setattr(training, "VALIDATED", 500)
+    assert 0.02 < whole < 0.3 and validation_eer(voices, speakers, sessions) == pytest.approx(whole, rel=0.15)
+
+
 def test_pairs_of_one_recording_do_not_count():
     """Embeddings that know the recording and not the voice are worthless across recordings."""
     speakers, sessions = np.repeat(np.arange(6), 4), np.repeat(np.arange(12), 2)
@@ -171,7 +180,8 @@ def trainer(dataset):
     """`trainer(folder, steps)`: the small ANN trained in that folder; with `minutes=0` one step a call."""
     keras = pytest.importorskip("keras", reason="Keras is not installed: training needs it")
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")
-    from core.networks import AngularMarginLoss, ann, with_margin_head
+    from core.network_layers import AngularMarginLoss
+    from core.networks import ann, with_margin_head
 
     examples = load_features(dataset, "train")
     values = examples.values[:, : COLUMNS.index("class_1_share")]  # what is learned in a few steps, not at once
