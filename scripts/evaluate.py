@@ -109,7 +109,7 @@ def heard(
 ) -> Iterator[tuple[str, str, dict]]:
     """One channel, speaker by speaker: (channel with length, model, cell as JSON has it)."""
     rows: dict[float, list[dict[str, np.ndarray]]] = {seconds: [] for seconds in args.seconds}
-    owner, silent = [], 0
+    owner, silent = [], np.zeros(len(subjects), int)
     for index, subject in enumerate(subjects):
         around = protocol.around(subject, subjects, noise)
         pieces, refused = protocol.pieces_through(
@@ -118,7 +118,7 @@ def heard(
         for seconds in args.seconds:
             rows[seconds].append(contest.embed([protocol.prepared(piece, seconds) for piece in pieces]))
         owner += [index] * len(pieces)
-        silent += refused
+        silent[index] = refused
         say(f"{channel}: heard {index + 1} of {len(subjects)}", last=False)
     noises = {"noise": f"{len(noise)} recordings" if noise else "pink"} if channel == "noise10" else {}
     for seconds, parts in rows.items():
@@ -126,7 +126,13 @@ def heard(
         joined = {network: np.concatenate([part[network] for part in parts]) for network in parts[0]}
         for name, group in contest.groups.items():
             draws, people = group.heads.draws.shape
-            extra = {"people": people, "draws": draws, "not_enough_speech": silent, "seconds": seconds, **noises}
+            extra = {
+                "people": people,
+                "draws": draws,
+                "not_enough_speech": int(silent[group.members].sum()),
+                "seconds": seconds,
+                **noises,
+            }
             for model, cell in contest.cells(group, joined, np.array(owner, dtype=np.int64)).items():
                 identity = model if model == "resemblyzer" else contest.embedder.model_id
                 yield key + name, model, written(cell) | extra | {"model": identity}

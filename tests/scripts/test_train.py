@@ -128,10 +128,42 @@ def test_who_cannot_be_favoured_is_said(dataset, tmp_path, wish):
     assert done.stderr.splitlines()[-1].startswith(f"train_cnn: --favour {wish}: write how voices' names start")
 
 
-def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(tmp_path):
+@pytest.fixture(scope="module")
+def export_model():
+    """The script as a module."""
     spec = importlib.util.spec_from_file_location("export_model", ROOT / "scripts" / "export_model.py")
-    export_model = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(export_model)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_an_export_that_fails_leaves_what_ships(export_model, dataset, tmp_path, monkeypatch):
+    """Both networks and the cohort were written when it failed; the folder that the app reads has none of it."""
+    shipped, target, scratch = ROOT / "pretrained", tmp_path / "pretrained", tmp_path / "scratch"
+    scratch.mkdir()
+    target.mkdir()
+    for path in shipped.iterdir():
+        (target / path.name).write_bytes(path.read_bytes())
+    monkeypatch.setattr(export_model.tempfile, "tempdir", str(scratch))
+    reached = []
+
+    def failing(*words, **options):
+        reached.append(sorted(path.name for path in next(scratch.iterdir()).iterdir()))
+        raise OSError("no space left on the device")
+
+    monkeypatch.setattr(export_model, "held_out_voices", failing)
+    networks = ["--cnn", str(shipped / "cnn.onnx"), "--ann", str(shipped / "ann.onnx")]
+    places = ["--dataset", str(dataset), "--recordings", str(dataset.parent / "in"), "--output", str(target)]
+    with pytest.raises(OSError, match="no space left"):
+        export_model.main([*networks, *places])
+    assert reached == [["ann.onnx", "cnn.onnx", "cohort.npz", "model.json"]]
+    assert {path.name: path.read_bytes() for path in target.iterdir()} == {
+        path.name: path.read_bytes() for path in shipped.iterdir()
+    }
+    assert not list(scratch.iterdir())
+
+
+def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(export_model, tmp_path):
     shipped, run = ROOT / "pretrained", tmp_path / "more"
     run.mkdir()
     recipe = {"speakers": ["a", "a@0.88"], "steps": 3, "start": str(shipped / "cnn.onnx")}
