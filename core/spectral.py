@@ -150,10 +150,10 @@ def _tracks(samples: np.ndarray, power: np.ndarray) -> dict[str, np.ndarray]:
     level = np.maximum(power, 1e-10)
     flux = np.zeros(len(power), np.float32)
     flux[1:] = np.maximum(np.diff(share, axis=0), 0.0).sum(axis=1)
-    frames = np.lib.stride_tricks.sliding_window_view(samples, N_FFT)[::HOP]
-    energy = np.concatenate([[0.0], np.cumsum(samples.astype(np.float64) ** 2)])
-    starts = np.arange(len(frames)) * HOP
-    rms = np.sqrt(np.maximum(energy[starts + N_FFT] - energy[starts], 0.0) / N_FFT)
+    starts = np.arange(len(power)) * HOP
+    hops = samples[: starts[-1] + N_FFT].reshape(-1, HOP)
+    energy = np.concatenate([[0.0], np.cumsum(np.einsum("ij,ij->i", hops, hops).astype(np.float64))])  # before each hop
+    rms = np.sqrt((energy[N_FFT // HOP :] - energy[: -N_FFT // HOP]) / N_FFT)
     signs = np.signbit(samples)
     crossings = np.concatenate([[0], np.cumsum(signs[1:] != signs[:-1])])  # crossings before each sample
     contrast = spectral_contrast(magnitude)
@@ -228,25 +228,26 @@ def spectral_contrast(magnitude: np.ndarray) -> np.ndarray:
 
     Bands as in librosa.feature.spectral_contrast with its defaults.
     """
+    ends = np.empty((2, len(magnitude), len(CONTRAST_EDGES_HZ)), magnitude.dtype)
+    for band, (first, last, count) in enumerate(_contrast_bands()):
+        ordered = np.sort(magnitude[:, first:last], axis=1)  # faster than np.partition on two sides
+        ends[0, :, band], ends[1, :, band] = ordered[:, :count].mean(axis=1), ordered[:, -count:].mean(axis=1)
+    valley, peak = np.log10(np.maximum(ends, 1e-10))
+    return 10.0 * (peak - valley)
+
+
+@cache
+def _contrast_bands() -> tuple[tuple[int, int, int], ...]:
+    """Of each band the first bin, the one behind the last, and how many bins make a peak or a valley."""
     hz = np.fft.rfftfreq(N_FFT, 1.0 / SAMPLE_RATE)
-    columns = []
+    bands = []
     for band, low in enumerate(CONTRAST_EDGES_HZ):
-        high = CONTRAST_EDGES_HZ[band + 1] if band + 1 < len(CONTRAST_EDGES_HZ) else CONTRAST_EDGES_HZ[-1] * 2
-        inside = (hz >= low) & (hz <= high)
-        places = np.flatnonzero(inside)
-        if band > 0 and places[0] > 0:
-            inside[places[0] - 1] = True
         last = band == len(CONTRAST_EDGES_HZ) - 1
-        if last:
-            inside[places[-1] + 1 :] = True
-        part = magnitude[:, inside]
-        if not last:
-            part = part[:, :-1]
-        count = max(1, int(np.rint(CONTRAST_QUANTILE * inside.sum())))
-        ordered = np.sort(part, axis=1)  # faster than np.partition on two sides
-        valley, peak = ordered[:, :count].mean(axis=1), ordered[:, -count:].mean(axis=1)
-        columns.append(10.0 * (np.log10(np.maximum(peak, 1e-10)) - np.log10(np.maximum(valley, 1e-10))))
-    return np.column_stack(columns)
+        high = np.inf if last else CONTRAST_EDGES_HZ[band + 1]
+        places = np.flatnonzero((hz >= low) & (hz <= high))
+        first, behind = int(places[0]) - (band > 0), int(places[-1]) + 1  # librosa takes one bin more below
+        bands.append((first, behind - (not last), max(1, int(np.rint(CONTRAST_QUANTILE * (behind - first))))))
+    return tuple(bands)
 
 
 def pitch_track(power: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
