@@ -21,14 +21,15 @@ from core.segments import Segment
 from core.sources import file
 from core.timeline import Timeline
 from demo import texts
+from demo.job import AT_ONCE, TURNS
 from demo.leavings import GRACE_SECONDS, hold, let_go
 
 SOURCE = "program"  # what the store has for where a voice came from
 INTERNAL = "InternalError"  # the kind of what is no error of ours
 
 
-def build_api(recognizer: Recognizer, *, jobs: int) -> None:
-    """Inside `gr.Blocks`: the three endpoints. `jobs`: recordings judged at a time, the page's own among them."""
+def build_api(recognizer: Recognizer) -> None:
+    """Inside `gr.Blocks`: the three endpoints."""
     import gradio as gr
     from gradio.data_classes import FileData
 
@@ -52,7 +53,7 @@ def build_api(recognizer: Recognizer, *, jobs: int) -> None:
         return listed(recognizer)
 
     limits = {
-        identify: {"concurrency_id": "jobs", "concurrency_limit": jobs},
+        identify: {"concurrency_limit": AT_ONCE},
         enrol: {"concurrency_id": "enrol", "concurrency_limit": 1},
         speakers: {},
     }
@@ -64,7 +65,7 @@ def identified(recognizer: Recognizer, sent: Any, start: Any = 0.0, end: Any = N
     """The timeline of what was sent, as `Timeline.to_json` has it, and what was odd about it. Raises `SpeakerError`."""
     start, end = _seconds("start", start) or 0.0, _seconds("end", end)
     notes: list[str] = []
-    with _taken(sent) as path:
+    with _taken(sent) as path, TURNS.turn():
         answers = [
             replace(one, segment=Segment(one.segment.start + start, one.segment.end + start))
             for one in recognizer.identify(file.blocks(path, start, end, note=notes.append))

@@ -77,7 +77,7 @@ def build(recognizer: Recognizer) -> gr.Blocks:
             event.then(refresh, None, watched, **private)
         for tab in (live_tab, speakers_tab, compare_tab):
             tab.select(refresh, None, watched, **private)
-        build_api(recognizer, jobs=link_or_file.JOBS)
+        build_api(recognizer)
     page.queue(max_size=MAX_QUEUE, default_concurrency_limit=8, api_open=False)
     page._queue.sleep_when_free = QUEUE_LOOK_SECONDS
     return page

@@ -17,11 +17,15 @@ from core.segments import Segment
 from core.sources import file, youtube
 from core.timeline import Answer, Timeline
 from demo.leavings import discard
+from demo.turns import Turns
 
 LOOK_SECONDS = 0.3  # s between looks at a job; grows with the number of answers, which all have to be drawn
 LOOK_SECONDS_PER_ANSWER = 0.003
 STOP_SECONDS = 10  # s of sound judged between two looks at whether to stop
 REMAINING_FROM = 0.05  # of the work done, from which the time that remains is worth saying
+AT_ONCE = 2  # recordings judged at the same time, those that programs send among them
+TURNS = Turns(AT_ONCE)
+WAIT = "wait"  # the stage before all others
 ASK, FETCH, JUDGE = "ask", "fetch", "judge"  # the stages of a link; a file has the last one only
 
 
@@ -45,6 +49,7 @@ class Job:
         self._stop = threading.Event()
         self._since = 0.0
         self.stage, self.fraction = "", None
+        self.before = 0  # recordings that are judged first
         self.answers: list[Answer] = []
         self.title, self.player, self.model_id = "", None, ""
         self.is_link = False
@@ -94,14 +99,27 @@ class Job:
 
     def _work(self, recognizer: Recognizer, work: Work, folder: Path) -> None:
         try:
-            if work.link is None:
-                self._file(recognizer, work)
-            else:
-                self._link(recognizer, work, folder)
+            self._keep(work)
+            with TURNS.turn(tell=self._waits, stopped=self._stop.is_set):
+                if work.link is None:
+                    self._file(recognizer, work)
+                else:
+                    self._link(recognizer, work, folder)
         except Cancelled:
             self.cancelled = True
         except Exception as error:  # noqa: BLE001 - shown by the page that looks
             self.error = error
+
+    def _keep(self, work: Work) -> None:
+        """A copy that was made for this goes with it, however it ends."""
+        if work.copied:
+            self.written.append(work.path)
+        if self.left:  # meanwhile
+            self.leave()
+
+    def _waits(self, before: int) -> None:
+        self.before = before
+        self._begin(WAIT, None)
 
     def _begin(self, stage: str, fraction: float | None) -> None:
         self.stage, self.fraction, self._since = stage, fraction, time.monotonic()
@@ -111,8 +129,6 @@ class Job:
         file.check_range(work.start, work.end)
         self.title = path.name
         self.player = str(path)
-        if work.copied:
-            self.written.append(self.player)
         self._judge(
             recognizer, file.blocks(path, work.start, work.end, note=self.notes.append), file.duration(path), work
         )

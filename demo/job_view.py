@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from core.segments import clock
 from demo import texts, timeline_view
-from demo.job import ASK, FETCH, JUDGE, Job
+from demo.job import ASK, FETCH, JUDGE, WAIT, Job
 from demo.notice_view import notice, progress, trouble
 
 MAX_ROWS = 240  # rows of the table (20 minutes): the exports have all
@@ -19,6 +19,8 @@ def stages(job: Job) -> str:
     """Which of the two stages a link is in, how far, and how long it will take."""
     said = {ASK: texts.LOOKING_UP, FETCH: texts.FETCHING, JUDGE: texts.LISTENING_TO}
     text = said.get(job.stage, texts.BEGINNING).format(title=job.title)
+    if job.stage == WAIT and job.before:
+        text = texts.WAITING_TURN.format(count=texts.counted(job.before, "recording"))
     if job.remaining is not None and job.remaining >= 1:
         text += f" ({texts.REMAINING.format(clock=clock(job.remaining))})"
     steps = ""

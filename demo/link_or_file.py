@@ -25,7 +25,7 @@ from demo.notice_view import progress, trouble
 from demo.tab import Tab
 
 FILE_TYPES = ["audio", "video"]
-JOBS = 2  # recordings judged at the same time
+WAITING = 12  # recordings that wait or are judged: each holds its place in the queue
 SCRIPT = Path(__file__).with_name("player.js")
 
 
@@ -153,7 +153,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
             yield waiting(), Looked()
         yield look_up(address, before)
 
-    limits = {"concurrency_id": "jobs", "concurrency_limit": JOBS}
+    limits = {"concurrency_id": "jobs", "concurrency_limit": WAITING}
     form = [job, upload, link, start, end, looked]
     run.click(asked, form, outputs, **limits, **private)
     link.submit(asked, form, outputs, **limits, **private)

@@ -103,6 +103,7 @@ NOTHING_GIVEN = "nothing to listen to yet: choose a file or paste a YouTube link
 BOTH_GIVEN = "there is a file and a link: clear one of them, so that it is plain which one is meant"
 BAD_TIME = "{text!r} is no time: write seconds, or minutes and seconds like 1:30"
 BEGINNING = "Beginning"
+WAITING_TURN = "Waiting for its turn: {count} must be finished first"
 LOOKING_UP = "Asking about the link"
 ASKING = "Asking for title and length ..."
 STARTS_AT = "from {clock}"

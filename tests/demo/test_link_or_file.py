@@ -1,6 +1,7 @@
 """What the Link or file tab knows before, during and after the work, without a browser, with real sound and servers."""
 
 import io
+from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
@@ -15,7 +16,7 @@ from core.sources.link import Link
 from core.sources.thumbnail import fetch_thumbnail
 from demo import enrol_here, job_view, link_card, link_or_file, texts
 from demo.examples import clip
-from demo.job import FETCH, JUDGE, Job, Work
+from demo.job import AT_ONCE, FETCH, JUDGE, TURNS, Job, Work
 from demo.link_card import Looked
 from tests.core.media_server import MediaServer
 
@@ -114,6 +115,32 @@ def test_the_two_stages_and_what_remains():
     html = job_view.stages(job)
     assert 'class="is-done">Download' in html and 'class="is-now">Recognise' in html
     assert "about 00:30 left" in html and "25 %" in html
+
+
+def test_a_recording_waits_for_its_turn_and_says_so(recognizer, samples):
+    job, said = Job(), []
+    with ExitStack() as others:
+        for _ in range(AT_ONCE):
+            others.enter_context(TURNS.turn())
+        for status, *_ in link_or_file.listen(recognizer, job, Work(path=str(samples / "kofi_test.opus"))):
+            said.append(status)
+            if len(said) == 2:
+                assert "Waiting for its turn: 1 recording must be finished first" in status and not job.answers
+                others.close()
+            assert len(said) < 600
+    assert "Done" in said[-1] and len(job.answers) == 3
+
+
+def test_who_waits_can_be_stopped(recognizer, samples):
+    job = Job()
+    with ExitStack() as others:
+        for _ in range(AT_ONCE):
+            others.enter_context(TURNS.turn())
+        for number, _ in enumerate(link_or_file.listen(recognizer, job, Work(path=str(samples / "kofi_test.opus")))):
+            if number == 1:
+                job.cancel()
+            assert number < 100
+    assert job.cancelled and not job.answers
 
 
 def test_hours_are_drawn_in_bounded_size(recognizer, voice):
