@@ -153,7 +153,10 @@ def cross_entropy(log_odds: np.ndarray, truth: np.ndarray) -> float:
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 10) -> float:
-    """Mean gap between stated probability and frequency of being right, over equal-width bins (Guo et al. 2017)."""
+    """Mean gap between stated probability and frequency of being right, over equal-width bins (Guo et al. 2017);
+    nan of nothing."""
+    if not len(confidence):
+        return float("nan")
     place = np.minimum((confidence * bins).astype(int), bins - 1)
     gaps = [
         np.mean(place == b) * abs(confidence[place == b].mean() - correct[place == b].mean())

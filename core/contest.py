@@ -67,13 +67,16 @@ class Contest:
         rows = {model: made.of(model) for model in MODELS}
         return rows | ({"resemblyzer": self.rival.embed(samples)} if self.rival else {})
 
-    def cells(self, group: Group, rows: dict[str, np.ndarray], owner: np.ndarray) -> dict[str, Cell]:
-        """Cells by model of the tests of a group's members; `owner`: int (tests,), index of the speaker."""
+    def cells(
+        self, group: Group, rows: dict[str, np.ndarray], owner: np.ndarray, same_recording: np.ndarray
+    ) -> dict[str, Cell]:
+        """Cells by model of the tests of a group's members; `owner`: int (tests,), index of the speaker;
+        `same_recording`: bool (tests,), see `core.evaluation.measure`."""
         mine = np.isin(owner, group.members)
-        place = np.searchsorted(group.members, owner[mine])
-        cells = group.heads.measure(Embeddings(*(rows[model][mine] for model in MODELS)), place)
+        place, same = np.searchsorted(group.members, owner[mine]), same_recording[mine]
+        cells = group.heads.measure(Embeddings(*(rows[model][mine] for model in MODELS)), place, same)
         for network, values in rows.items():
             name = f"{network}_cosine" if network in MODELS else network
             means = np.stack([self.means[network][index] for index in group.members])
-            cells[name] = measure_cosine(means, values[mine], place, group.heads.draws)
+            cells[name] = measure_cosine(means, values[mine], place, group.heads.draws, same)
         return cells

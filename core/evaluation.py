@@ -22,11 +22,12 @@ class Cell:
 
     `accuracy`: tests of the people drawn that went to the right one of them, mean over draws; `worst`: lowest draw.
     `ci95`: percentile bootstrap of the accuracy over *speakers* (draws share speakers, so resampling draws would
-    promise too much). `eer`: every test against every speaker's model, one threshold. `open_set_eer`: the best score
-    among the people drawn, their own tests against everybody else's, one threshold over all draws. `speakers`: those
-    tested. With calibrated scores also, as shipped: `unknown_false_accept`, strangers' tests given a name;
-    `unknown_false_reject`, tests of people drawn answered Unknown; `ece`, the expected calibration error of the answer
-    over all tests of all draws.
+    promise too much; see `_interval` for where nobody erred). `eer`: every test against every speaker's model, one
+    threshold. `open_set_eer`: the best score among the people drawn, their own tests against everybody else's, one
+    threshold over all draws. `speakers`, `tests`: those that count as people's own. `same_recording`: tests from the
+    recording that enrolled their speaker, who has no other; they count as strangers' only. With calibrated scores also,
+    as shipped: `unknown_false_accept`, strangers' tests given a name; `unknown_false_reject`, tests of people drawn
+    answered Unknown; `ece`, the expected calibration error of the answer over all tests of all draws.
     """
 
     accuracy: float
@@ -36,6 +37,7 @@ class Cell:
     open_set_eer: float
     speakers: int
     tests: int
+    same_recording: int = 0
     unknown_false_accept: float | None = None
     unknown_false_reject: float | None = None
     ece: float | None = None
@@ -99,8 +101,11 @@ class FittedHeads:
             progress(len(made), len(draws) + len(people))
         return FittedHeads(draws, tuple(made[: len(draws)]), tuple(made[len(draws) :]))
 
-    def measure(self, tests: Embeddings, owner: np.ndarray) -> dict[str, Cell]:
-        """Cells by answer ('cnn', 'ann', 'both'). `owner`: int (tests,), the speaker of each test."""
+    def measure(
+        self, tests: Embeddings, owner: np.ndarray, same_recording: np.ndarray | None = None
+    ) -> dict[str, Cell]:
+        """Cells by answer ('cnn', 'ann', 'both'). `owner`: int (tests,), the speaker of each test. `same_recording`:
+        bool (tests,), see `measure`."""
         drawn = [heads.log_odds(tests) for heads in self.of_draws]
         alone = [heads.log_odds(tests) for heads in self.alone]
         return {
@@ -110,15 +115,22 @@ class FittedHeads:
                 [one[answer] for one in drawn],
                 np.concatenate([one[answer] for one in alone], axis=1),
                 calibrated=True,
+                same_recording=same_recording,
             )
             for answer in ANSWERS
         }
 
 
-def measure_cosine(means: np.ndarray, tests: np.ndarray, owner: np.ndarray, draws: np.ndarray) -> Cell:
+def measure_cosine(
+    means: np.ndarray,
+    tests: np.ndarray,
+    owner: np.ndarray,
+    draws: np.ndarray,
+    same_recording: np.ndarray | None = None,
+) -> Cell:
     """The cell of plain cosine similarity to the mean enrolment embedding: `means` (speakers, D), `tests` (n, D)."""
     scores = tests @ means.T
-    return measure(owner, draws, [scores[:, group] for group in draws], scores)
+    return measure(owner, draws, [scores[:, group] for group in draws], scores, same_recording=same_recording)
 
 
 def mean_embedding(embeddings: np.ndarray) -> np.ndarray:
@@ -134,14 +146,17 @@ def measure(
     alone: np.ndarray,
     *,
     calibrated: bool = False,
+    same_recording: np.ndarray | None = None,
 ) -> Cell:
     """All measures of one model through one channel.
 
     `owner`: int (tests,), speaker of each test. `drawn[d]`: scores (tests, people) against the people `draws[d]`.
     `alone`: scores (tests, speakers) against each speaker's own model. `calibrated`: scores are log-odds against
-    Unknown.
+    Unknown. `same_recording`: bool (tests,), tests from the recording that enrolled their speaker: they are no test of
+    recognising that speaker, but of refusing a stranger where the speaker is not enrolled.
     """
     speakers = alone.shape[1]
+    same = np.zeros(len(owner), bool) if same_recording is None else same_recording
     hits, trials = np.zeros(speakers), np.zeros(speakers)
     accuracies, targets, strangers = [], [], []
     rejected, accepted, confidence, correct = [], [], [], []
@@ -149,7 +164,7 @@ def measure(
         truth = np.full(speakers, -1)
         truth[group] = np.arange(len(group))
         truth = truth[owner]
-        mine = truth >= 0
+        mine, others = (truth >= 0) & ~same, truth < 0
         right = scores[mine].argmax(axis=1) == truth[mine]
         hits += np.bincount(owner[mine], weights=right, minlength=speakers)
         trials += np.bincount(owner[mine], minlength=speakers)
@@ -157,23 +172,24 @@ def measure(
             accuracies.append(right.mean())
         best = scores.max(axis=1)
         targets.append(best[mine])
-        strangers.append(best[~mine])
+        strangers.append(best[others])
         if calibrated:
             chances = probabilities(scores)
             answer = chances.argmax(axis=1)
             rejected.append(answer[mine] == len(group))
-            accepted.append(answer[~mine] < len(group))
-            confidence.append(chances.max(axis=1))
-            correct.append(answer == np.where(mine, truth, len(group)))
+            accepted.append(answer[others] < len(group))
+            confidence.append(chances.max(axis=1)[mine | others])
+            correct.append((answer == np.where(mine, truth, len(group)))[mine | others])
     own = np.arange(speakers) == owner[:, None]
     return Cell(
         accuracy=_mean(accuracies),
         worst=float(min(accuracies, default=np.nan)),
         ci95=_interval(hits, trials),
-        eer=equal_error_rate(alone[own], alone[~own])[0],
+        eer=equal_error_rate(alone[own & ~same[:, None]], alone[~own])[0],
         open_set_eer=equal_error_rate(np.concatenate(targets), np.concatenate(strangers))[0],
-        speakers=len(np.unique(owner)),
-        tests=len(owner),
+        speakers=len(np.unique(owner[~same])),
+        tests=int(np.count_nonzero(~same)),
+        same_recording=int(np.count_nonzero(same)),
         unknown_false_accept=_mean(np.concatenate(accepted)) if calibrated else None,
         unknown_false_reject=_mean(np.concatenate(rejected)) if calibrated else None,
         ece=expected_calibration_error(np.concatenate(confidence), np.concatenate(correct)) if calibrated else None,
@@ -185,10 +201,18 @@ def _mean(values: Sequence[float] | np.ndarray) -> float:
 
 
 def _interval(hits: np.ndarray, trials: np.ndarray) -> tuple[float, float]:
-    """95 % interval of sum(hits) / sum(trials) when speakers are drawn again with replacement."""
+    """95 % interval of sum(hits) / sum(trials) when speakers are drawn again with replacement; nan for fewer than two.
+
+    Where all were always right (or wrong) drawing again shows no error either. Then the share of *speakers* of whom
+    that is true is what is estimated, by Clopper & Pearson (1934): at least 71 % where 11 of 11 speakers were.
+    """
     tested = np.flatnonzero(trials)
-    if not len(tested):
+    if len(tested) < 2:
         return float("nan"), float("nan")
+    share = hits[tested].sum() / trials[tested].sum()
+    if share in (0.0, 1.0):
+        reach = 1.0 - 0.025 ** (1.0 / len(tested))
+        return (1.0 - reach, 1.0) if share else (0.0, reach)
     chosen = np.random.default_rng(0).choice(tested, (RESAMPLES, len(tested)))
     low, high = np.percentile(hits[chosen].sum(axis=1) / trials[chosen].sum(axis=1), [2.5, 97.5])
     return float(low), float(high)

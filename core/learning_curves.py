@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from core.rooms import ROOMS
 
 ENROL_SECONDS = (5, 10, 15, 20, 30, 45, 60)  # s of speech
 PEOPLE = (2, 3, 5, 10, 20, 50)
+DRAWS = 20  # sets of people
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,6 +32,7 @@ class Voices:
     windows: tuple[Embeddings, ...]
     tests: Embeddings
     owner: np.ndarray
+    same_recording: np.ndarray  # bool (tests,), see `core.evaluation.measure`
     cohort: Embeddings
     calibration: Calibration
 
@@ -44,7 +46,21 @@ class Voices:
 
     def measure(self, enrolled: Sequence[Embeddings], draws: np.ndarray) -> dict[str, Cell]:
         """Cells by answer; draws of equal size."""
-        return FittedHeads.fit(enrolled, draws, self.cohort, self.calibration).measure(self.tests, self.owner)
+        heads = FittedHeads.fit(enrolled, draws, self.cohort, self.calibration)
+        return heads.measure(self.tests, self.owner, self.same_recording)
+
+    def of(self, places: np.ndarray) -> Voices:
+        """Some of the speakers alone, by their places in rising order."""
+        mine = np.isin(self.owner, places)
+        return replace(
+            self,
+            names=tuple(self.names[place] for place in places),
+            segments=tuple(self.segments[place] for place in places),
+            windows=tuple(self.windows[place] for place in places),
+            tests=Embeddings(self.tests.cnn[mine], self.tests.ann[mine]),
+            owner=np.searchsorted(places, self.owner[mine]),
+            same_recording=self.same_recording[mine],
+        )
 
 
 def gather(
@@ -58,7 +74,7 @@ def gather(
 ) -> Voices:
     """Embed everybody in `folder` (see `core.protocol`)."""
     people = protocol.find_people(folder)
-    names, segments, windows, tests, owner = [], [], [], [], []
+    names, segments, windows, tests, owner, single = [], [], [], [], [], []
     for subject, clips in protocol.enrolments(people, seconds=float(ENROL_SECONDS[-1]), trouble=trouble):
         alone = protocol.around(subject, [], [])
         pieces, _ = protocol.pieces_through(subject, "clean", seed=seed, around=alone, limit=limit, trouble=trouble)
@@ -66,28 +82,32 @@ def gather(
         windows.append(embedder.embed(list(clips.windows)))
         tests.append(embedder.embed([protocol.prepared(piece) for piece in pieces]))
         owner += [len(names)] * len(pieces)
+        single += [subject.same_recording] * len(pieces)
         names.append(subject.name)
         progress(len(names), len(people))
     calibration = Calibration(**embedder.calibration)
+    single = np.array(single, bool)
+    single &= not single.all()  # then there is nothing else
     return Voices(
         tuple(names),
         tuple(segments),
         tuple(windows),
         joined(tests),
         np.array(owner, int),
+        single,
         embedder.cohort,
         calibration,
     )
 
 
-def by_seconds(voices: Voices, *, people: int = 5, draws: int = 20) -> dict[int, dict[str, Cell]]:
+def by_seconds(voices: Voices, *, people: int = 5, draws: int = DRAWS) -> dict[int, dict[str, Cell]]:
     """Seconds of enrolment -> cells, as far as everybody has that much."""
     least = min(len(one) for one in voices.segments) * SEGMENT_SECONDS
     groups = draw(len(voices.names), people=people, count=draws)
     return {s: voices.measure(voices.enrolled(s), groups) for s in ENROL_SECONDS if s <= least}
 
 
-def by_people(voices: Voices, *, seconds: float = 30.0, draws: int = 20) -> dict[int, dict[str, Cell]]:
+def by_people(voices: Voices, *, seconds: float = 30.0, draws: int = DRAWS) -> dict[int, dict[str, Cell]]:
     """People enrolled -> cells, as far as there are so many."""
     enrolled = voices.enrolled(seconds)
     sizes = [size for size in PEOPLE if size <= len(voices.names)]
@@ -95,15 +115,15 @@ def by_people(voices: Voices, *, seconds: float = 30.0, draws: int = 20) -> dict
 
 
 def by_gender(
-    voices: Voices, genders: dict[str, str], *, people: int = 5, draws: int = 20, seconds: float = 30.0
+    voices: Voices, genders: dict[str, str], *, people: int = 5, draws: int = DRAWS, seconds: float = 30.0
 ) -> dict[str, dict[str, Cell]]:
     """Draws of one gender only, 'F' or 'M', and of everybody, 'mixed' -> cells."""
-    enrolled = voices.enrolled(seconds)
-    found = {"mixed": voices.measure(enrolled, draw(len(voices.names), people=people, count=draws))}
+    found = {"mixed": voices.measure(voices.enrolled(seconds), draw(len(voices.names), people=people, count=draws))}
     for gender in sorted(set(genders.values())):
         places = np.array([i for i, name in enumerate(voices.names) if genders.get(name) == gender])
         if gender and len(places) > people:
-            found[gender] = voices.measure(enrolled, places[draw(len(places), people=people, count=draws)])
+            among = voices.of(places)
+            found[gender] = among.measure(among.enrolled(seconds), draw(len(places), people=people, count=draws))
     return found
 
 

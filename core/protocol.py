@@ -6,8 +6,10 @@
 All in name order. The first 30 s of speech of the first session enrol, made by the product's own
 `Recognizer.enrolment_segments` (6 segments and the windows between them). A first session with less than the 20 s of
 speech that the product asks for is continued by the next ones. Sessions that did not enrol are the tests; where there
-is none, the rest of the last one that did, from the next 10 s of sound on: no test shares sound with an enrolment. A
-test is 5 s of speech (`core.segments.speech_segments`), prepared as in live use (`core.segments.prepare`).
+is none, the rest of the last one that did, from the next 10 s of sound on. No test shares sound with an enrolment, but
+those share a recording (`Subject.same_recording`), which flatters, so that `core.evaluation.measure` takes them for
+strangers' tests only. A test is 5 s of speech (`core.segments.speech_segments`), prepared as in live use
+(`core.segments.prepare`).
 Not imported by the app.
 """
 
@@ -63,11 +65,13 @@ class Rest:
 
 @dataclass(frozen=True, eq=False)
 class Subject:
-    """A speaker who could be enrolled. `voice`: some of their test sound, for the babble behind others."""
+    """A speaker who could be enrolled. `voice`: some of their test sound, for the babble behind others.
+    `same_recording`: are the tests of the recording that enrols, there being no other?"""
 
     name: str
     rests: tuple[Rest, ...]
     voice: Audio
+    same_recording: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -149,7 +153,8 @@ def enrolments(
                 for kind in ("segment", "window")
             )
             voice = read(rests[0].session, trouble).between(rests[0].start, rests[0].start + BABBLE_SECONDS)
-            yield Subject(person.name, rests, voice), EnrolmentClips(segments, windows)
+            subject = Subject(person.name, rests, voice, same_recording=rests[0].start > 0.0)
+            yield subject, EnrolmentClips(segments, windows)
 
 
 class _Unembedded:
@@ -191,27 +196,30 @@ def _until(sound: Audio, wanted: float) -> tuple[float, float]:
 def pieces_through(
     subject: Subject, channel: str, *, seed: int, around: Surroundings, limit: int = TEST_LIMIT, trouble: list[str]
 ) -> tuple[list[Audio], int]:
-    """The speaker's tests through a channel, 5 s of speech each; and how many had too little speech for a decision.
+    """The speaker's tests through a channel, 5 s of speech each; and how many fewer there are than of the clean sound,
+    because the channel left too little speech for a decision.
 
     At most `limit` (0: all), spread evenly over the sessions. Noise depends on seed, channel, speaker and session only.
     """
-    kept, silent = [], 0
+    kept, clean = [], 0
     for rest in subject.rests:
         sound = read(rest.session, trouble)
         sound = sound.between(rest.start, sound.duration)
         key = zlib.crc32(f"{channel}/{subject.name}/{rest.session.name}".encode())
         heard = apply(channel, sound, chance=np.random.default_rng([seed, key]), around=around)
-        for span, piece in speech_segments([heard]):
-            if span.duration < SEGMENT_SECONDS - 1e-6:
-                continue
-            piece = piece.between(0.0, SEGMENT_SECONDS)
-            if prepare(piece) is None:
-                silent += 1
-            else:
-                kept.append(piece)
+        clean += len(_whole_segments(sound))
+        kept += _whole_segments(heard)
+    silent = max(0, clean - len(kept))
     if limit and len(kept) > limit:
         kept = [kept[index] for index in np.linspace(0, len(kept) - 1, limit).round().astype(int)]
     return kept, silent
+
+
+def _whole_segments(sound: Audio) -> list[Audio]:
+    """5 s of speech each, enough for a decision."""
+    whole = [piece for span, piece in speech_segments([sound]) if span.duration >= SEGMENT_SECONDS - 1e-6]
+    pieces = [piece.between(0.0, SEGMENT_SECONDS) for piece in whole]
+    return [piece for piece in pieces if prepare(piece) is not None]
 
 
 def prepared(piece: Audio, seconds: float = SEGMENT_SECONDS) -> np.ndarray:

@@ -27,38 +27,58 @@ TITLES = {
     "ann_cosine": "ANN, mean cosine",
     "resemblyzer": "Resemblyzer, mean cosine",
 }
+TESTED = "tested on other recordings (who has one only is a rival and a stranger, not tested)"
 REPEATS = 15  # of a timing
 RATE = {"percent": True, "span": (0.0, 1.0)}
 
 
-def sections(results: Mapping[str, Mapping[str, dict]], folder: Path, command: str) -> Iterator[Section]:
-    """All that `scripts/evaluate.py` can tell: `results` as its JSON has them, then what is measured here anew."""
+def sections(
+    results: Mapping[str, Mapping[str, dict]],
+    folder: Path,
+    command: str,
+    *,
+    seed: int = 0,
+    tests: int = protocol.TEST_LIMIT,
+    people: int = 5,
+) -> Iterator[Section]:
+    """All that `scripts/evaluate.py` can tell: `results` as its JSON has them, then what is measured here anew with its
+    `seed`, `tests` of a speaker at most, and draws of `people`; these curves take `learning_curves.DRAWS` draws."""
     yield channels(results, command)
     if any("@" in key for cells in results.values() for key in cells):
         yield lengths(results, command)
     embedder = Embedder()
     trouble: list[str] = []
-    voices = learning_curves.gather(folder, embedder, trouble=trouble)
+    voices = learning_curves.gather(folder, embedder, trouble=trouble, seed=seed, limit=tests)
+    people = min(people, len(voices.names))
+    draws = f"{len(voices.names)} speakers, at most {learning_curves.DRAWS} draws"
+    left_out = f" Not used: {'; '.join(trouble)}." if trouble else ""
+    amounts = learning_curves.by_seconds(voices, people=people)
     yield curve(
         "enrolment",
         "How much speech must somebody give?",
-        f"Five people enrolled with the first 5 to 60 s of speech of one recording, tested on other recordings; "
-        f"{len(voices.names)} speakers in draws of five.",
+        f"Draws of {people} enrolled with the first {_range(amounts)} s of speech of one recording, {TESTED}; "
+        f"{draws}.{left_out}",
         "seconds of speech enrolled",
-        learning_curves.by_seconds(voices),
+        amounts,
         command,
     )
+    sizes = learning_curves.by_people(voices)
     yield curve(
         "people",
         "How many people can be told apart?",
-        f"30 s of enrolment, 2 to {len(voices.names)} people enrolled at once, tested on other recordings.",
+        f"30 s of enrolment, {_range(sizes)} people enrolled at once, {TESTED}; {draws}.{left_out}",
         "people enrolled",
-        learning_curves.by_people(voices),
+        sizes,
         command,
     )
     if genders := learning_curves.genders_of(folder):
-        yield gender(learning_curves.by_gender(voices, genders), command)
+        yield gender(learning_curves.by_gender(voices, genders, people=people), command, people)
     yield speed(embedder, _some_speech(folder), command)
+
+
+def _range(found: Mapping[int, object]) -> str:
+    """ "5 to 60"."""
+    return f"{min(found)} to {max(found)}" if len(found) > 1 else f"{min(found)}"
 
 
 def channels(results: Mapping[str, Mapping[str, dict]], command: str) -> Section:
@@ -77,7 +97,7 @@ def channels(results: Mapping[str, Mapping[str, dict]], command: str) -> Section
         if name in cells
     )
     text = (
-        "Everybody enrols with 30 s of one recording and is tested on other recordings, played through a channel. "
+        f"Everybody enrols with 30 s of one recording and is {TESTED}, played through a channel. "
         "Accuracy is of the people drawn; the interval is a bootstrap over speakers. EER: every test against every "
         "speaker. Open-set EER: people drawn against all others."
     )
@@ -87,12 +107,12 @@ def channels(results: Mapping[str, Mapping[str, dict]], command: str) -> Section
 
 
 def lengths(results: Mapping[str, Mapping[str, dict]], command: str) -> Section:
-    """Accuracy by length of the test, in the first channel measured."""
-    first = next(key for cells in results.values() for key in cells if "@" not in key)
+    """Accuracy by length of the test, in the first channel measured, of everybody together."""
+    first = next(key.split("@")[0] for cells in results.values() for key in cells)
     found: dict[str, list[tuple[float, dict]]] = {}
     for model, cells in results.items():
         for key, cell in cells.items():
-            if key.split("@")[0] == first:
+            if key.split("@")[0] == first and "/" not in key:
                 found.setdefault(model, []).append((cell["seconds"], cell))
     series = tuple(
         _series(TITLES.get(model, model), sorted(pairs, key=lambda pair: pair[0]), model)
@@ -130,7 +150,7 @@ def curve(
     return Section(key, title, text, command, (Table(title, columns, rows),), (chart,), numbers)
 
 
-def gender(found: Mapping[str, Mapping[str, Cell]], command: str) -> Section:
+def gender(found: Mapping[str, Mapping[str, Cell]], command: str, people: int = 5) -> Section:
     """Same-gender draws beside mixed ones."""
     rows = tuple(
         (group, TITLES[answer], _interval(_plain(cell)), _percent(cell.worst))
@@ -138,10 +158,10 @@ def gender(found: Mapping[str, Mapping[str, Cell]], command: str) -> Section:
         for answer, cell in cells.items()
     )
     columns = ("draws of", "model", "accuracy (95 % interval)", "worst draw")
-    text = "Five people of one gender are harder to tell apart than five of both: pitch helps less."
+    text = f"{people} people of one gender are harder to tell apart than {people} of both: pitch helps less."
     numbers = {group: {a: _plain(cell) for a, cell in cells.items()} for group, cells in found.items()}
     title = "Same gender, harder"
-    return Section("gender", title, text, command, (Table("Draws of five", columns, rows),), (), numbers)
+    return Section("gender", title, text, command, (Table(f"Draws of {people}", columns, rows),), (), numbers)
 
 
 def _some_speech(folder: Path) -> Audio:

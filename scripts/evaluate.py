@@ -4,7 +4,9 @@
 
 DIR holds one folder per speaker, in it files or one folder per session, in name order. The first 30 s of speech of the
 first session enrol, the other sessions are the tests (`core.protocol`), through every channel asked for
-(`core.channels`). Measures are defined at `core.evaluation.Cell`; the 95 % interval is a bootstrap over speakers.
+(`core.channels`). Who has one session only is somebody to be mistaken for and a stranger, but no test of being
+recognised: within one recording everybody is. Measures are defined at `core.evaluation.Cell`; the 95 % interval is a
+bootstrap over speakers.
 
 Models: cnn, ann, both (the product's SVM heads with cohort), and cnn_cosine, ann_cosine (cosine to the mean enrolment
 embedding: what the networks alone are worth). `--embedder resemblyzer` adds that network, by cosine.
@@ -78,6 +80,11 @@ def evaluate(args: argparse.Namespace) -> Results:
         say(f"only {len(subjects)} speakers: draws of {len(subjects)} instead of {args.speakers}")
     if args.speakers >= len(subjects):
         say("nobody is left over as a stranger: no open-set figures")
+    single = sum(subject.same_recording for subject in subjects)
+    if single == len(subjects):
+        say("everybody has one recording only: tests are the rest of it, which FLATTERS; record them another day too")
+    elif single:
+        say(f"{single} of {len(subjects)} have one recording only: rivals and strangers, not tested themselves")
     if "noise10" in args.channel:
         say(f"noise10: {len(noise)} recordings of {args.noise}" if noise else "noise10: pink noise (give --noise DIR)")
     genders = read_genders(args.genders or args.folder.resolve().with_suffix(".csv"))
@@ -110,6 +117,8 @@ def heard(
     """One channel, speaker by speaker: (channel with length, model, cell as JSON has it)."""
     rows: dict[float, list[dict[str, np.ndarray]]] = {seconds: [] for seconds in args.seconds}
     owner, silent = [], np.zeros(len(subjects), int)
+    single = np.array([subject.same_recording for subject in subjects])
+    single &= not single.all()  # then there is nothing else
     for index, subject in enumerate(subjects):
         around = protocol.around(subject, subjects, noise)
         pieces, refused = protocol.pieces_through(
@@ -133,7 +142,8 @@ def heard(
                 "seconds": seconds,
                 **noises,
             }
-            for model, cell in contest.cells(group, joined, np.array(owner, dtype=np.int64)).items():
+            owners = np.array(owner, dtype=np.int64)
+            for model, cell in contest.cells(group, joined, owners, single[owners]).items():
                 identity = model if model == "resemblyzer" else contest.embedder.model_id
                 yield key + name, model, written(cell) | extra | {"model": identity}
 
@@ -265,7 +275,8 @@ def main(argv: list[str] | None = None) -> int:
             from core import report, report_sections
 
             command = " ".join(["python scripts/evaluate.py", *(sys.argv[1:] if argv is None else map(str, argv))])
-            for section in report_sections.sections(results, args.folder, command):
+            wished = {"seed": args.seed, "tests": args.tests, "people": args.speakers}
+            for section in report_sections.sections(results, args.folder, command, **wished):
                 report.save(args.report, section)
                 say(f"report: {section.title}")
     except SpeakerError as error:

@@ -107,6 +107,32 @@ def test_a_cell_worked_by_hand():
     assert cell.ece is None and cell.unknown_false_accept is None
 
 
+def test_tests_of_the_enrolling_recording_are_strangers_only():
+    """Speaker 2 has one recording: perfect within it, and no evidence. Not enrolled, that speaker is a stranger."""
+    scores = np.array([[3, 0, 0], [0, 2, 1], [0, 3, 0], [1, 0, 9], [4, 0, 9]], float)
+    owner, same = np.array([0, 0, 1, 2, 2]), np.array([False, False, False, True, True])
+    groups = draw(3, people=2, count=10)
+    cell = measure(owner, groups, [scores[:, group] for group in groups], scores, same_recording=same)
+    assert (cell.speakers, cell.tests, cell.same_recording) == (2, 3, 2)
+    # (0,1): 2 of 3; (0,2): 1 of 2, for 0's second test goes to 2; (1,2): 1 of 1
+    assert cell.accuracy == pytest.approx((2 / 3 + 1 / 2 + 1) / 3) and cell.worst == 0.5
+    own, others = np.array([3, 0, 3]), np.array([0, 0, 2, 1, 0, 0, 1, 0, 4, 0])
+    assert cell.eer == pytest.approx(equal_error_rate(own, others)[0])
+    # strangers: in (0,1) both of 2's; in (0,2) 1's; in (1,2) 0's two
+    targets, strangers = np.array([3, 2, 3, 3, 1, 3]), np.array([1, 4, 0, 0, 2])
+    assert cell.open_set_eer == pytest.approx(equal_error_rate(targets, strangers)[0])
+
+
+def test_the_same_where_scores_are_calibrated():
+    log_odds = np.array([[9.0, -9], [-9, 9], [-9, -9]])
+    same = np.array([False, True, False])
+    cell = measure(
+        np.array([0, 1, 2]), np.array([[0, 1]]), [log_odds], np.zeros((3, 3)), calibrated=True, same_recording=same
+    )
+    assert (cell.unknown_false_reject, cell.unknown_false_accept) == (0.0, 0.0)
+    assert cell.ece == pytest.approx(0.0, abs=1e-3)  # of two tests, not of three
+
+
 def test_calibrated_scores_count_wrong_names_and_wrong_unknowns():
     # One set of people 0 and 1; speaker 2 is a stranger with three tests, one of which is named.
     log_odds = np.array([[9.0, -9], [-9, -9], [-9, 9], [-9, 9], [-9, -9], [-9, -9], [9, -9]])
@@ -126,7 +152,21 @@ def test_nobody_left_over_leaves_the_open_set_unmeasured():
 
 def test_no_tests_at_all_is_no_number():
     cell = measure(np.zeros(0, int), draw(2), [np.zeros((0, 2))], np.zeros((0, 2)), calibrated=True)
-    assert np.isnan([cell.accuracy, cell.worst, *cell.ci95, cell.eer]).all() and cell.tests == 0
+    assert np.isnan([cell.accuracy, cell.worst, *cell.ci95, cell.eer, cell.ece]).all() and cell.tests == 0
+
+
+@pytest.mark.parametrize(("speakers", "low"), [(2, 0.158), (11, 0.715)])
+def test_nobody_erring_is_no_proof_that_nobody_will(speakers, low):
+    """2.5 % is the chance that all of n speakers are right where the share `low` of all is."""
+    owner = np.repeat(np.arange(speakers), 4)
+    cell = measure_cosine(np.eye(speakers), np.eye(speakers)[owner], owner, draw(speakers, count=5))
+    assert cell.accuracy == 1.0 and cell.ci95 == pytest.approx((low, 1.0), abs=1e-3)
+    assert low**speakers == pytest.approx(0.025, rel=0.02)
+
+
+def test_one_speaker_has_no_interval():
+    cell = measure_cosine(np.eye(2), np.eye(2)[[0, 0]], np.array([0, 0]), draw(2))
+    assert cell.accuracy == 1.0 and np.isnan(cell.ci95).all()
 
 
 def test_the_interval_is_wider_with_fewer_speakers(chance):

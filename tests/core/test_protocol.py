@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.audio import SEGMENT_SAMPLES, SEGMENT_SECONDS, Audio, concatenate, decode, stream
-from core.channels import NOWHERE
+from core.channels import CHANNELS, NOWHERE
 from core.errors import DatasetError
 from core.protocol import Rest, enrolments, find_people, pieces_through, prepared, read
 from core.recognizer import Recognizer
@@ -92,6 +92,7 @@ def test_one_session_is_tested_on_its_rest_only(folder, chance):
     sound = read(person.sessions[0], [])
     subject, clips = next(enrolments([person], trouble=[]))
     (rest,) = subject.rests
+    assert subject.same_recording
     assert rest.start % 10.0 == 0.0 and 30.0 <= rest.start < sound.duration
     pieces, _ = pieces_through(subject, "clean", seed=0, around=NOWHERE, trouble=[])
     assert pieces
@@ -126,7 +127,7 @@ def test_a_short_first_session_is_continued_by_the_next(tmp_path, voice):
     for name, samples in parts.items():
         soundfile.write(target / name, samples, 16_000)
     subject, clips = next(enrolments(find_people(tmp_path), trouble=[]))
-    assert [rest.session.name for rest in subject.rests] == ["3.wav"]
+    assert [rest.session.name for rest in subject.rests] == ["3.wav"] and not subject.same_recording
     assert len(clips.segments) == 6
 
 
@@ -140,6 +141,16 @@ def test_tests_are_five_seconds_of_speech_limited_evenly_and_repeatable(folder):
     assert [one.samples.tobytes() for one in two] == [everything[i].samples.tobytes() for i in (0, -1)]
     other, _ = pieces_through(subject, "mic", seed=2, around=NOWHERE, limit=2, trouble=[])
     assert other[0].samples.tobytes() != two[0].samples.tobytes()
+
+
+def test_what_a_channel_silences_is_counted(folder, monkeypatch):
+    (person,) = (one for one in find_people(folder) if one.name == "kofi")
+    subject, _ = next(enrolments([person], trouble=[]))
+    clean, none = pieces_through(subject, "clean", seed=1, around=NOWHERE, limit=0, trouble=[])
+    assert none == 0
+    monkeypatch.setitem(CHANNELS, "faint", lambda samples, chance, around: samples * np.float32(1e-4))
+    left, lost = pieces_through(subject, "faint", seed=1, around=NOWHERE, limit=0, trouble=[])
+    assert not left and lost == len(clean) >= 2
 
 
 def test_shorter_tests_are_the_first_seconds_repeated(voice):

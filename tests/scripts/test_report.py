@@ -43,6 +43,7 @@ def voices():
         tuple(copies(place, 11 * len(ROOMS)) for place in places),
         Embeddings(*(np.concatenate([one.of(model) for one in tests]) for model in ("cnn", "ann"))),
         np.repeat(np.arange(8), 3),
+        np.repeat([False] * 7 + [True], 3),  # the last has one recording
         rest,
         Calibration(**embedder.calibration),
     )
@@ -66,6 +67,8 @@ def test_same_gender_draws_hold_one_gender(voices):
     genders = {name: "F" if index < 6 else "M" for index, name in enumerate(voices.names)}
     found = by_gender(voices, genders, draws=2)
     assert set(found) == {"mixed", "F"}  # two men are no five
+    assert (found["F"]["both"].tests, found["F"]["both"].same_recording) == (18, 0)
+    assert (found["mixed"]["both"].tests, found["mixed"]["both"].same_recording) == (21, 3)
 
 
 def test_genders_are_read_beside_the_folder(tmp_path):
@@ -73,6 +76,18 @@ def test_genders_are_read_beside_the_folder(tmp_path):
     assert genders_of(tmp_path / "dev") == {}
     (tmp_path / "dev.csv").write_text("speaker,session,gender\n84,1,F\n174,1,M\n7,1,\n")
     assert genders_of(tmp_path / "dev") == {"84": "F", "174": "M"}
+
+
+def test_lengths_are_those_of_everybody():
+    """Cells of one gender have lengths too, and another channel may have been measured at no other length."""
+    women, short = CELL | {"accuracy": 0.5}, CELL | {"accuracy": 0.7, "seconds": 2.0}
+    section = lengths({"cnn": {"clean@2s": short, "clean@2s/F": women | {"seconds": 2.0}}}, "command")
+    (series,) = section.figures[0].series
+    assert (series.x, series.y) == ([2.0], [0.7])
+    cells = {"clean": CELL, "clean/F": women, "clean@2s": short, "clean@2s/F": women | {"seconds": 2.0}, "mic": women}
+    section = lengths({"cnn": cells}, "command")
+    assert section.figures[0].series[0].y == [0.7, 0.9] and len(section.tables[0].rows) == 2
+    assert section.numbers == {"cnn": {"2": short, "5": CELL}}
 
 
 def test_all_sections_stand_in_one_report(voices, voice, tmp_path):
