@@ -101,10 +101,12 @@ class Matrix:
     colour: str
     row_label: str = "who spoke"
     column_label: str = "who was named"
+    totals: np.ndarray | None = None  # int (rows,), where columns are left out
 
     def shares(self) -> np.ndarray:
         """Each count as a part of its row, 0 to 1."""
-        return self.counts / np.maximum(self.counts.sum(axis=1, keepdims=True), 1)
+        totals = self.counts.sum(axis=1) if self.totals is None else self.totals
+        return self.counts / np.maximum(totals, 1)[:, None]
 
 
 def _span(axis: Axis, values: Sequence[float]) -> tuple[float, float]:

@@ -91,8 +91,10 @@ def _legend(one: Chart, width: float) -> tuple[str, int]:
         need = 34 + 6.6 * len(series.name)
         if x > 4 and x + need > width:
             x, y = 4.0, y + LEGEND_ROW
+        ring = f'fill="none" stroke="{series.colour}" stroke-width="2.5"'
+        filled = ring if series.hollow else f'fill="{series.colour}"'
         mark = (
-            f'<circle cx="{x + 6}" cy="{y - 4}" r="4.5" fill="{series.colour}"/>'
+            f'<circle cx="{x + 6}" cy="{y - 4}" r="4.5" {filled}/>'
             if series.kind == "points"
             else f'<line x1="{x}" y1="{y - 4}" x2="{x + 13}" y2="{y - 4}" stroke="{series.colour}" stroke-width="3"'
             f"{_dash(series)}/>"

@@ -115,6 +115,17 @@ class Comparison:
             refused=float(np.mean([one.name == UNKNOWN for one in strange])) if strange else None,
         )
 
+    def by_person(self, method: str) -> np.ndarray:
+        """The share of right names for each person who was tested, float (people tested,), in the order of `names`."""
+        truth = self.truth
+        right = self.answered(method) == truth
+        return np.array([right[truth == person].mean() for person in np.unique(truth)])
+
+    def better(self, first: str, second: str) -> float:
+        """p-value of the difference between two methods, person by person (`core.curves.sign_flip`): segments of one
+        person go wrong together, so people are what counts."""
+        return curves.sign_flip(self.by_person(first) - self.by_person(second))
+
     def disagreements(self) -> list[int]:
         """The trials on which CNN and ANN name different people, those they are surest of first."""
         apart = [t for t, one in enumerate(self.decisions) if one["cnn"].name != one["ann"].name]

@@ -1,4 +1,4 @@
-"""Curves and intervals of a classifier's answers: precision-recall, DET, reliability, confusion, Wilson.
+"""Curves and intervals of a classifier's answers: precision-recall, DET, reliability, confusion, Wilson, sign flips.
 
 Each from plain arrays; the same numbers as scikit-learn's where it has them (tests hold them to it), drawn by
 `core.chart`. A trial is a pair of a segment and a person; it is true where the person spoke.
@@ -14,6 +14,7 @@ import numpy as np
 
 Z95 = 1.959964  # standard deviations: 95 % of a normal distribution lie within
 BINS = 10  # of a reliability curve
+FLIPPED = 14  # differences of which all signs are tried
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +58,7 @@ class Reliability:
 def wilson(hits: int, trials: int) -> tuple[float, float]:
     """95 % interval of a fraction (Wilson 1927); (nan, nan) of nothing.
 
-    It takes trials for independent. Segments of one recording are not quite: the truth is a little wider.
+    It takes trials for independent. Segments of one person are not: over people the truth is two to three times wider.
     """
     if not trials:
         return float("nan"), float("nan")
@@ -65,6 +66,21 @@ def wilson(hits: int, trials: int) -> tuple[float, float]:
     centre = (share + Z95**2 / (2 * trials)) / shrink
     half = Z95 * sqrt(share * (1.0 - share) / trials + Z95**2 / (4 * trials**2)) / shrink
     return max(0.0, centre - half), min(1.0, centre + half)
+
+
+def sign_flip(differences: np.ndarray) -> float:
+    """Two-sided p-value that paired differences (n,) come from a distribution around zero: how often their sum is as
+    far from it when every sign is a coin's (Fisher 1935, "The Design of Experiments"). All signs up to `FLIPPED`
+    differences, random ones beyond; 1.0 of none."""
+    differences = np.asarray(differences, float)
+    differences = differences[differences != 0.0]
+    if not len(differences):
+        return 1.0
+    if len(differences) <= FLIPPED:
+        signs = 1 - 2 * ((np.arange(2 ** len(differences))[:, None] >> np.arange(len(differences))) & 1)
+    else:
+        signs = np.random.default_rng(0).choice([-1, 1], (2**FLIPPED, len(differences)))
+    return float(np.mean(np.abs(signs @ differences) >= abs(differences.sum()) - 1e-9))
 
 
 def precision_recall(truth: np.ndarray, scores: np.ndarray) -> PrecisionRecall:

@@ -1,8 +1,9 @@
 """Self-check: how well the people enrolled are told apart, and kept apart from strangers, measured on themselves.
 
 Leave one segment out: a sixth of everybody's segments (with the windows that overlap them) and a sixth of the cohort
-are kept from the heads, which then judge them. A stranger here is a voice of the cohort. What is left out comes from
-the same recordings as what is learned, so people are recognised more easily here than tomorrow; strangers are not.
+are kept from the heads, which then judge them. A stranger here is a voice (or a noise) of the cohort. What is left out
+comes from the same recordings as what is learned, so people are recognised more easily here than tomorrow; strangers
+are not.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ FOLDS = 6  # an enrolment has six segments
 class Trial:
     """One segment, judged by heads that do not know it. `person`: who spoke, '' for a stranger. `session`, `start`:
     where it lies. `likeliest`: the person who came out first, with `probability_first`. `probability`: of `person`.
+    `unknown`: of a stranger.
     """
 
     person: str
@@ -32,18 +34,19 @@ class Trial:
     likeliest: str
     probability_first: float
     probability: float
+    unknown: float = 0.0
 
     @property
     def right(self) -> bool:
-        """Is the likeliest person the one who spoke, and more likely than a stranger?"""
-        return self.likeliest == self.person and self.probability_first > 0.5
+        """Is the likeliest person the one who spoke, and more likely than a stranger? As `Heads.decide` names."""
+        return self.likeliest == self.person and self.probability_first >= self.unknown
 
 
 @dataclass(frozen=True)
 class SessionGain:
     """What one session of a person is worth: the share of its segments that are recognised, and the mean probability of
     the person, `without` it (learned from the other sessions: as through a microphone or on a day never heard) and
-    `within` (each segment left out alone)."""
+    `within` (each segment left out with a sixth of all)."""
 
     session: int
     without: tuple[float, float]
@@ -139,13 +142,14 @@ def _rows(person: Enrolled, mask: np.ndarray) -> Embeddings:
 def _judged(
     heads: Heads, embeddings: Embeddings, person: Enrolled | None = None, rows: Sequence[int] = ()
 ) -> list[Trial]:
-    chances = probabilities(heads.log_odds(embeddings)["both"])[:, :-1]  # (n, people)
-    first = chances.argmax(axis=1)
+    chances = probabilities(heads.log_odds(embeddings)["both"])  # (n, people + 1)
+    first = chances[:, :-1].argmax(axis=1)
     found = []
     for index, best in enumerate(first):
         name, session, start, own = "", 0, 0.0, 0.0
         if person is not None:
             name, session, start = person.profile.name, int(person.sessions[rows[index]]), person.starts[rows[index]]
             own = float(chances[index, heads.names.index(name)])
-        found.append(Trial(name, session, float(start), heads.names[best], float(chances[index, best]), own))
+        likeliest, unknown = float(chances[index, best]), float(chances[index, -1])
+        found.append(Trial(name, session, float(start), heads.names[best], likeliest, own, unknown))
     return found

@@ -21,11 +21,27 @@ STEPS = tuple(round(0.05 * step, 2) for step in range(10, 20))  # 0.5 .. 0.95: w
 
 @dataclass(frozen=True)
 class Rates:
-    """At one threshold: shares from 0 to 1 of people not named rightly and of strangers (or others) named."""
+    """At one threshold, shares from 0 to 1, nan where there was nothing to measure. `missed`: segments of people
+    enrolled that were not named rightly, those given somebody else's name among them. `misnamed`: segments of others
+    named."""
 
     threshold: float
     missed: float
     misnamed: float
+
+    @property
+    def cost(self) -> float:
+        """The sum of what was measured of both."""
+        return float(np.nansum([self.missed, self.misnamed]))
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The likeliest person's `probability`; is that person `right`; was it a `stranger` who spoke?"""
+
+    probability: float
+    right: bool
+    stranger: bool
 
 
 @dataclass(frozen=True)
@@ -46,26 +62,24 @@ class Recommendation:
 
 def recommend(trials: Sequence[Trial], corrections: Sequence[Correction] = ()) -> Recommendation | None:
     """The threshold of least cost; the lowest of those that are equal. None where there is nothing to measure."""
-    sources = [([(one.probability_first, one.likeliest == one.person) for one in trials])]
+    sources = [[Verdict(one.probability_first, one.likeliest == one.person, not one.person) for one in trials]]
     counted = len(corrections) if len(corrections) >= ENOUGH_CORRECTIONS else 0
     if counted:
-        sources.append([(one.probability, one.right) for one in corrections])
-    sources = [source for source in sources if source]
-    if not sources:
+        sources.append([Verdict(one.probability, one.right, one.truth is None) for one in corrections])
+    if not any(sources):
         return None
-    found = []
-    for step in STEPS:
-        rates = np.array([_rates(source, step) for source in sources])
-        found.append(Rates(step, *(float(value) for value in rates.mean(axis=0))))
-    least = min(one.missed + one.misnamed for one in found)
-    best = next(one for one in found if one.missed + one.misnamed <= least + 1e-9)
+    found = [Rates(step, *_rates(sources, step)) for step in STEPS]
+    least = min(one.cost for one in found)
+    best = next(one for one in found if one.cost <= least + 1e-9)
     return Recommendation(best.threshold, len(trials), counted, tuple(found))
 
 
-def _rates(source: Sequence[tuple[float, bool]], threshold: float) -> tuple[float, float]:
-    """Of (probability of the likeliest person, was it right): share of right ones not named, of wrong ones named."""
-    right = np.array([probability for probability, correct in source if correct])
-    wrong = np.array([probability for probability, correct in source if not correct])
-    missed = float(np.mean(right < threshold)) if len(right) else 0.0
-    misnamed = float(np.mean(wrong >= threshold)) if len(wrong) else 0.0
-    return missed, misnamed
+def _rates(sources: Sequence[Sequence[Verdict]], threshold: float) -> tuple[float, float]:
+    """People missed and strangers named: the mean of the sources that have people, and of those that have strangers."""
+    missed, misnamed = [], []
+    for source in sources:
+        people = [not (one.right and one.probability >= threshold) for one in source if not one.stranger]
+        strangers = [one.probability >= threshold for one in source if one.stranger]
+        missed += [np.mean(people)] if people else []
+        misnamed += [np.mean(strangers)] if strangers else []
+    return tuple(float(np.mean(shares)) if shares else float("nan") for shares in (missed, misnamed))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from math import isnan
 from pathlib import Path
 from statistics import median
 
@@ -36,7 +37,7 @@ def show(options: Namespace) -> None:
         )
     print("\n".join(table(rows)))
     if gains:
-        print("\nalone: segments recognised from the other sessions only; with it: each left out alone")
+        print("\nalone: segments recognised from the other sessions only; with it: each left out with a sixth of all")
     nearest = recognizer.nearest(person.name)
     if nearest:
         remark = ": they may be one person" if nearest[1] > SAME_VOICE else ""
@@ -123,9 +124,10 @@ def sure(options: Namespace) -> None:
     if found is None:
         raise StoreError("nobody is enrolled with these weights: there is nothing to measure")
     basis = f"{found.measured} trials" + (f" and {found.corrections} corrections" if found.corrections else "")
+    missed, named = ("-" if isnan(share) else f"{share:.1%}" for share in (found.best.missed, found.best.misnamed))
     print(
         f"recommended for these people: {found.threshold:.2f}, from {basis}: "
-        f"{found.best.missed:.1%} of their segments missed, {found.best.misnamed:.1%} of strangers named"
+        f"{missed} of their segments missed, {named} of strangers named"
     )
 
 

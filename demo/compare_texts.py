@@ -57,9 +57,13 @@ NO_TRIALS = "nobody has two segments: enrol people with more speech"
 TOO_FEW = "two people are needed, {count} can be compared: introduce another in the Speakers tab"
 
 SCORES = "Who was right more often"
-SCORES_NOTE = "right names out of all hidden segments; the line is the 95 % interval"
-VERDICT_TIE = "The intervals of CNN and ANN overlap: with {trials} segments nobody can say that one is better."
-VERDICT = "{better} is better than {worse} here: their 95 % intervals do not touch."
+SCORES_NOTE = "right names out of all hidden segments; the line is the 95 % interval if each were a new voice"
+VERDICT = "{better} is better than {worse} for these {people} people (sign-flip test over people, p = {chance})."
+VERDICT_FEW = (
+    "Is one better? {people} people are too few to say, whatever the difference: segments of one person go wrong "
+    "together, so people count, and {enough} are the least."
+)
+VERDICT_TIE = "With {people} people nobody can say that one is better (sign-flip test over people, p = {chance})."
 COLUMNS = (
     ("Right", "segments that were given the right name; Unknown counts as wrong"),
     ("Said Unknown", "segments of people enrolled that were answered Unknown"),
@@ -82,7 +86,7 @@ CURVES_NOTE = (
 )
 MAP = "Where the voices lie"
 MAP_NOTES = {
-    "pca": "Each dot is a piece of an enrolment; the plane keeps {share} of the differences between them",
+    "pca": "Each dot is a segment of an enrolment; the plane keeps {share} of the differences between them",
     "tsne": "t-SNE shows who is next to whom; distances across the map mean nothing",
 }
 MAP_KIND = "Map by"
@@ -90,7 +94,7 @@ MAP_KINDS = {"pca": "PCA", "tsne": "t-SNE (slower)"}
 MAP_DRAW = "Draw the map"
 MAP_FOLLOW = "Drop my live voice in"
 MAP_LIVE = "Start the microphone in the Live tab, come back, and your voice drops in here once a second."
-MAP_LISTENING = "Listening: the white dot is the last five seconds, its tail the ones before."
+MAP_LISTENING = "Listening: the red ring is the last five seconds, its tail the ones before."
 MAP_FEW = "A map needs three pieces of voice."
 
 APART = "Where the two disagree"

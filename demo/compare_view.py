@@ -17,18 +17,20 @@ from demo.timeline_view import chip
 
 MOST_PEOPLE = 12  # in a confusion matrix that can still be read
 MOST_ROWS = 30  # disagreements listed
+SIGNIFICANT = 0.05  # p-value below which one model is called better
+ENOUGH_PEOPLE = 6  # with fewer even one-sided differences of all are no smaller than that (2 of 2 ** 5)
 
 
 def results(done: Comparison, colours: Mapping[str, str]) -> str:
     """Everything but the map."""
     found = {method: done.result(method) for method in METHODS}
     return (
-        f'<div class="results exam">{scores(found)}{confusion(done, found)}{curves(found)}'
+        f'<div class="results exam">{scores(done, found)}{confusion(done, found)}{curves(found)}'
         f"{disagreements(done, colours)}</div>"
     )
 
 
-def scores(found: Mapping[str, Result]) -> str:
+def scores(done: Comparison, found: Mapping[str, Result]) -> str:
     """Bars with intervals, a sentence on what they allow to say, and the table of all measures."""
     rows = "".join(_score(method, found[method]) for method in METHODS)
     head = "".join(f'<th title="{escape(about, quote=True)}">{title}</th>' for title, about in texts.COLUMNS)
@@ -40,18 +42,21 @@ def scores(found: Mapping[str, Result]) -> str:
     )
     return (
         f'<section><h3>{texts.SCORES} <span>{texts.SCORES_NOTE}</span></h3><div class="forest">{rows}</div>'
-        f'<p class="verdict">{verdict(found["cnn"], found["ann"])}</p>'
+        f'<p class="verdict">{verdict(done, found["cnn"], found["ann"])}</p>'
         f'<div class="table-scroll exam-table"><table><thead><tr><th></th>{head}</tr></thead><tbody>{body}</tbody>'
         "</table></div></section>"
     )
 
 
-def verdict(cnn: Result, ann: Result) -> str:
-    """Which is better, if the numbers allow to say so."""
-    if max(cnn.interval[0], ann.interval[0]) <= min(cnn.interval[1], ann.interval[1]):
-        return texts.VERDICT_TIE.format(trials=cnn.trials)
-    better, worse = ("CNN", "ANN") if cnn.accuracy > ann.accuracy else ("ANN", "CNN")
-    return texts.VERDICT.format(better=better, worse=worse)
+def verdict(done: Comparison, cnn: Result, ann: Result) -> str:
+    """Which is better, if the people are enough to say so."""
+    people, chance = len(done.by_person("cnn")), done.better("cnn", "ann")
+    if chance < SIGNIFICANT:
+        better, worse = ("CNN", "ANN") if cnn.accuracy > ann.accuracy else ("ANN", "CNN")
+        return texts.VERDICT.format(better=better, worse=worse, people=people, chance=f"{chance:.2g}")
+    if people < ENOUGH_PEOPLE:
+        return texts.VERDICT_FEW.format(people=people, enough=ENOUGH_PEOPLE)
+    return texts.VERDICT_TIE.format(people=people, chance=f"{chance:.2g}")
 
 
 def _score(method: str, one: Result) -> str:
@@ -105,6 +110,7 @@ def confusion(done: Comparison, found: Mapping[str, Result]) -> str:
                 tuple(names[row] for row in rows),
                 (*(names[row] for row in rows), "Unkn."),
                 METHOD_COLOURS[method],
+                totals=found[method].confusion[rows].sum(axis=1),
             )
         )
         + "</div>"

@@ -6,6 +6,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from html import escape
+from math import isnan
 from typing import Any
 
 from core.corrections import Correction, corrections, forget_corrections, take_back
@@ -76,7 +77,8 @@ def measure(recognizer: Recognizer) -> Iterator[tuple[str, Recommendation | None
 
 def measured(found: Recommendation, verdicts: int) -> str:
     """What was measured at each step, and what is recommended, as HTML. `verdicts`: how many users gave."""
-    most = max(LEAST_SCALE, *(max(one.missed, one.misnamed) for one in found.rates))
+    shares = [share for one in found.rates for share in (one.missed, one.misnamed) if not isnan(share)]
+    most = max(LEAST_SCALE, *shares)
     rows = "".join(
         f"<tr{' class=is-best' if one.threshold == found.threshold else ''}><th>{chance(one.threshold)}</th>"
         f"<td>{_bar(one.missed, most, 'missed')}</td><td>{_bar(one.misnamed, most, 'named')}</td></tr>"
@@ -94,6 +96,8 @@ def measured(found: Recommendation, verdicts: int) -> str:
 
 
 def _bar(value: float, most: float, kind: str) -> str:
+    if isnan(value):
+        return "&ndash;"
     said = chance(value) if value >= 0.1 or not value else f"{value * 100:.1f}\u00a0%"
     bar = f'<i class="is-{kind}" style="width:{value / most:.1%}"></i>'
     return f'<span class="rate"><span class="rate-track">{bar}</span>{said}</span>'

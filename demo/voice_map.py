@@ -24,9 +24,10 @@ class VoiceMap:
     def __init__(self, people: Sequence[Enrolled], colours: Mapping[str, str], kind: str):
         """`kind`: 'pca' or 'tsne'. Raises `ValueError` with too few pieces of voice (`enough` tells before)."""
         self._people = [(one.profile.name, colours.get(one.profile.name, UNKNOWN_COLOUR)) for one in people]
-        self._owner = np.repeat(np.arange(len(people)), [len(one.kinds) for one in people])
+        segments = [one.segments for one in people]  # not the windows, most of which are simulated rooms
+        self._owner = np.repeat(np.arange(len(people)), [len(one) for one in segments])
         self._maps: dict[str, EmbeddingMap] = {
-            model: embedding_map(np.concatenate([getattr(one, model) for one in people]), kind=kind) for model in MODELS
+            model: embedding_map(np.concatenate([one.of(model) for one in segments]), kind=kind) for model in MODELS
         }
         self._tail: list[Embeddings] = []
 
@@ -61,4 +62,4 @@ class VoiceMap:
 
 def enough(people: Sequence[Enrolled]) -> bool:
     """Are there enough pieces of voice for a map?"""
-    return sum(len(one.kinds) for one in people) >= MIN_POINTS
+    return sum(len(one.segments) for one in people) >= MIN_POINTS

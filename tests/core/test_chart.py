@@ -73,5 +73,16 @@ def test_a_matrix_shows_every_count_and_escapes_names():
     assert np.allclose(made.shares(), [[0.75, 0.25], [0.0, 1.0]])
 
 
+def test_columns_left_out_count_in_the_shares():
+    half = Matrix("m", np.array([[3, 0]]), ("A",), ("A", "B"), "#123456", totals=np.array([6]))
+    assert half.shares().tolist() == [[0.5, 0.0]]
+
+
+def test_a_hollow_point_has_a_hollow_mark():
+    one = Series("live", [1.0], [1.0], "#e6194b", "points", hollow=True)
+    svg = chart_svg.chart(Chart("c", Axis("x"), Axis("y"), (one,)))
+    assert svg.count('fill="none" stroke="#e6194b"') == 2 and 'fill="#e6194b"' not in svg
+
+
 def test_an_empty_chart_is_a_frame():
     assert ElementTree.fromstring(chart_svg.chart(Chart("t", Axis(), Axis())))

@@ -121,6 +121,8 @@ def test_a_model_that_hears_two_people_as_one_shows_it(chance):
     assert done.result("ann").accuracy == 1.0 and done.result("cnn").accuracy < 0.9
     apart = done.disagreements()
     assert apart and {done.held[t].person for t in apart} <= {0, 1}
+    assert np.array_equal(done.by_person("ann"), [1.0, 1.0, 1.0])
+    assert done.by_person("cnn")[2] == 1.0 and done.better("cnn", "ann") >= 0.5  # of three people two went wrong
     assert all(done.decisions[t]["cnn"].name != done.decisions[t]["ann"].name for t in apart)
     surest = [min(done.decisions[t][model].probability for model in ("cnn", "ann")) for t in apart]
     assert surest == sorted(surest, reverse=True)

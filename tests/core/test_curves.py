@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.calibration import expected_calibration_error
-from core.curves import confusion, det, precision_recall, reliability, wilson
+from core.curves import confusion, det, precision_recall, reliability, sign_flip, wilson
 from core.evaluation import equal_error_rate
 
 
@@ -82,6 +82,33 @@ def test_reliability_by_hand():
 def test_wilsons_interval_is_that_of_the_tables(hits, trials, low, high):
     """The values that Newcombe's calculator and R's prop.test(correct = FALSE) give."""
     assert wilson(hits, trials) == pytest.approx((low, high), abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("differences", "expected"),
+    [
+        ([0.5] * 5, 2 / 32),  # five people can never tell at 5 %
+        ([0.5] * 6, 2 / 64),
+        ([1.0, -1.0], 1.0),
+        ([3.0, 1.0, -1.0], 6 / 8),  # sums can be 5, 3, 3, 1 and their opposites; this one is 3
+        ([0.0, 0.0], 1.0),
+        ([], 1.0),
+    ],
+)
+def test_flipping_signs_by_hand(differences, expected):
+    assert sign_flip(np.array(differences)) == pytest.approx(expected)
+
+
+def test_flipping_signs_is_scipys_permutation_test(chance):
+    from scipy.stats import permutation_test
+
+    few, many = chance.normal(0.3, 1.0, 9), chance.normal(0.2, 1.0, 30)
+    for differences, close in ((few, 1e-9), (many, 0.02)):
+        pairs = (differences, np.zeros_like(differences))
+        expected = permutation_test(
+            pairs, lambda a, b: np.sum(a - b), permutation_type="samples", n_resamples=20_000, rng=0
+        )
+        assert sign_flip(differences) == pytest.approx(expected.pvalue, abs=close)
 
 
 def test_the_interval_of_nothing():

@@ -1,5 +1,7 @@
 """The Compare tab with real voices, without a browser: the exam, the map, the explanation, and what is forgotten."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import soundfile
@@ -43,7 +45,7 @@ def test_every_segment_is_asked_once_and_the_page_shows_all(exam, pair):
         assert wanted in html
     assert html.count("forest-row") == 4 and html.count("<svg") == 6
     assert f"{segments} of {segments}" in html  # synthetic voices are told apart
-    assert compare_texts.VERDICT_TIE.format(trials=segments) in html
+    assert compare_texts.VERDICT_FEW.format(people=2, enough=6) in html
 
 
 def test_the_menu_names_every_segment_once(exam):
@@ -126,6 +128,30 @@ def test_a_live_voice_drops_into_the_map(pair, voice):
     moved = compare.dropped(pair, voices, [ear])
     assert compare_texts.MAP_LISTENING in moved and moved.count("<title>now</title>") == 2
     assert compare.dropped(pair, None, [ear]) is None
+
+
+def test_the_map_shows_segments_not_simulated_rooms(pair):
+    voices, html = compare.drawn(pair, "pca")
+    segments = sum(len(one.segments) for one in people_of(pair))
+    assert html.count("<title>Amina</title>") + html.count("<title>Kofi</title>") == 2 * segments
+
+
+def test_which_is_better_is_a_question_of_people(exam):
+    class Counted:
+        def __init__(self, people, chance):
+            self.people, self.chance = people, chance
+
+        def by_person(self, method):
+            return np.ones(self.people)
+
+        def better(self, first, second):
+            return self.chance
+
+    cnn, ann = exam.done.result("cnn"), exam.done.result("ann")
+    worse = replace(ann, hits=0)
+    assert "CNN is better than ANN for these 8 people" in compare_view.verdict(Counted(8, 0.01), cnn, worse)
+    assert "too few" in compare_view.verdict(Counted(5, 0.06), cnn, worse)
+    assert "nobody can say" in compare_view.verdict(Counted(8, 0.06), cnn, worse)
 
 
 def test_nobody_is_no_map(empty):
