@@ -52,11 +52,12 @@ class Trials:
 @dataclass(frozen=True, eq=False)
 class Draw:
     """Some people enrolled and who is heard then: `people`, their enrolment embeddings; `tests` with their `truth`
-    (n,), a place in `people` or -1 for a stranger."""
+    (n,), a place in `people` or -1 for a stranger. `speakers` (n,): the name of who speaks in each test."""
 
     people: tuple[Embeddings, ...]
     tests: Embeddings
     truth: np.ndarray
+    speakers: np.ndarray
 
 
 def draws(voices: list[Voice], *, count: int = 100, people: int = 5, seed: int = 0) -> Iterator[Draw]:
@@ -73,11 +74,13 @@ def draws(voices: list[Voice], *, count: int = 100, people: int = 5, seed: int =
         here, there = chance.integers(len(voices[0].enrol)), chance.integers(len(voices[0].test))
         place = {index: column for column, index in enumerate(drawn)}
         heard = [voice.test[room] for room in (here, there) for voice in group]
-        owners = [place.get(index, -1) for _ in range(2) for index in range(len(group))]
+        indices = [index for _ in range(2) for index in range(len(group))]
+        owners = np.repeat(indices, [len(one) for one in heard])
         yield Draw(
             tuple(group[index].enrol[here] for index in drawn),
             Embeddings(*(np.concatenate([one.of(model) for one in heard]) for model in MODELS)),
-            np.concatenate([np.full(len(one), owner) for one, owner in zip(heard, owners, strict=True)]),
+            np.array([place.get(index, -1) for index in owners], int),
+            np.array([group[index].name for index in owners]),
         )
 
 

@@ -36,17 +36,18 @@ by the teacher for training."""
 
 LIMITS = """\
 - **Not an authentication tool.** Replayed and cloned voices pass.
-- Unknown is a decision at equal prior odds of a stranger and a person enrolled; see the two error rates above.
+- Unknown is decided as if a stranger spoke twice as often as the people enrolled together; see the two error rates
+  above.
 - Children, whispering, singing, very noisy rooms and simultaneous speakers are outside what was measured.
 - The test corpus is read English from audiobooks: other languages and free talk are unmeasured here.
 """
 
 HEADS = """\
-By `scripts/compare_heads.py` on held-out training-corpus voices in simulated rooms, one threshold for all people; the
-interval is a bootstrap over draws. Compensation (`core/compensation.py`) and PLDA have learned from the other half of
-these voices, in other rooms; "simulated rooms" are those of `core/rooms.py`, which enrolment adds. "Linear SVM with
-cohort, and the lead" (over the nearest of the cohort, `core/nearness.py`) is what ships; the weight of the lead was
-fitted on these voices."""
+By `scripts/compare_heads.py` on held-out training-corpus voices in simulated rooms, five enrolled together, one
+threshold for all draws; the interval is a bootstrap over speakers. Compensation (`core/compensation.py`) and PLDA have
+learned from the other half of these voices, in other rooms; "simulated rooms" are those of `core/rooms.py`, which
+enrolment adds. "Linear SVM with cohort, and the lead" (over the nearest of the cohort, `core/nearness.py`) is what
+ships; the weight of the lead was fitted on these voices."""
 
 TRANSFER = """\
 By `scripts/transfer_learning.py` on the same voices, six segments of each speaker to learn from and six to be tested

@@ -5,8 +5,9 @@
 
 Every head sees the same draws of five (`core.calibration.draws`: one simulated room enrols, tests come from that and
 from another room, strangers from the same corpus). Voices are drawn from one half of those held out; compensation and
-PLDA have learned from the other half, in other rooms (`core.held_out.crossed`). Verification EER and open-set EER need
-one threshold for all people; the interval is a bootstrap over draws.
+PLDA have learned from the other half, in other rooms (`core.held_out.crossed`). Verification EER (each test against
+each of the five enrolled together) and open-set EER have one threshold for all draws; the interval is a bootstrap over
+speakers.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ from core.heads import fit_svms
 from core.held_out import compensated, compensations, crossed, load_voices
 from core.nearness import NEAREST, measure_nearness
 
+RESAMPLES = 200  # of the bootstrap
 # people, cohort (m, D), tests (n, D) -> scores (n, people); of each person embeddings as heard, and with the windows
 Scorer = Callable[[list[np.ndarray], list[np.ndarray], np.ndarray, np.ndarray], np.ndarray]
 WITHOUT = {  # what is measured without compensation too, and its name then
@@ -106,24 +108,54 @@ def covariances(voices: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     return within + small, between + small
 
 
-def measured(score: Scorer, drawn: list[Draw], model: str, cohort: np.ndarray) -> np.ndarray:
-    """(draws, 3): accuracy, verification EER, open-set EER of each draw."""
-    rows = []
+@dataclass(frozen=True, eq=False)
+class Trials:
+    """All tests of all draws under one head: who speaks, `speakers` (n,); the score of that person, `own` (n,), nan for
+    a stranger; those of the others enrolled, `others` (n, people), nan in the place of `own`."""
+
+    speakers: np.ndarray
+    own: np.ndarray
+    others: np.ndarray
+
+    def measures(self, rows: np.ndarray) -> tuple[float, float, float]:
+        """Accuracy, verification EER, open-set EER of some tests (each as often as it is named in `rows`): one
+        threshold for all draws."""
+        own, others = self.own[rows], self.others[rows]
+        mine, rivals = ~np.isnan(own), np.nanmax(others, axis=1)
+        return (
+            float(np.mean(own[mine] > rivals[mine])),
+            equal_error_rate(own[mine], others[~np.isnan(others)])[0],
+            equal_error_rate(np.maximum(own[mine], rivals[mine]), rivals[~mine])[0],
+        )
+
+    def summary(self, resamples: int = RESAMPLES) -> np.ndarray:
+        """(3, 3): each measure with its 95 % interval, a bootstrap over speakers: draws share them."""
+        names, number = np.unique(self.speakers, return_inverse=True)
+        of = [np.flatnonzero(number == index) for index in range(len(names))]
+        chance = np.random.default_rng(0)
+        again = [
+            self.measures(np.concatenate([of[index] for index in chance.integers(len(names), size=len(names))]))
+            for _ in range(resamples)
+        ]
+        low, high = np.percentile(again, [2.5, 97.5], axis=0)
+        return np.column_stack([self.measures(np.arange(len(self.own))), low, high])
+
+
+def tried(score: Scorer, drawn: list[Draw], model: str, cohort: np.ndarray) -> Trials:
+    """What a head says to the tests of every draw."""
+    speakers, own, others = [], [], []
     for one in drawn:
         heard, all_of = ([getattr(person, way)(model) for person in one.people] for way in ("heard_by", "of"))
-        scores = score(heard, all_of, cohort, one.tests.of(model))
-        mine = one.truth >= 0
-        hit = scores[mine].argmax(axis=1) == one.truth[mine]
-        own = one.truth[:, None] == np.arange(scores.shape[1])
-        best = scores.max(axis=1)
-        rows.append(
-            (
-                hit.mean(),
-                equal_error_rate(scores[own], scores[~own])[0],
-                equal_error_rate(best[mine], best[~mine])[0],
-            )
-        )
-    return np.array(rows)
+        scores = score(heard, all_of, cohort, one.tests.of(model)).astype(float)
+        rows = np.arange(len(scores))
+        speakers.append(one.speakers)
+        own.append(np.where(one.truth >= 0, scores[rows, one.truth], np.nan))
+        others.append(np.where(one.truth[:, None] == np.arange(scores.shape[1]), np.nan, scores))
+    return Trials(np.concatenate(speakers), np.concatenate(own), np.concatenate(others))
+
+
+def together(parts: list[Trials]) -> Trials:
+    return Trials(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("speakers", "own", "others")))
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -181,32 +213,29 @@ def heads_of(model: str, half: Half, lead: float) -> dict[str, Scorer]:
     }
 
 
-def table(model: str, parts: list[Half], lead: float) -> dict[str, np.ndarray]:
-    """By head what `measured` found in all draws, (draws, 3)."""
-    rows: dict[str, list[np.ndarray]] = {}
+def table(model: str, parts: list[Half], lead: float) -> dict[str, Trials]:
+    """By head what it says in all draws."""
+    rows: dict[str, list[Trials]] = {}
     for half in parts:
         heads = heads_of(model, half, lead)
         for name, score in heads.items():
-            rows.setdefault(name, []).append(measured(score, half.drawn, model, half.cohort.of(model)))
+            rows.setdefault(name, []).append(tried(score, half.drawn, model, half.cohort.of(model)))
         for name, without in WITHOUT.items():
-            rows.setdefault(without, []).append(measured(heads[name], half.plain, model, half.plain_cohort.of(model)))
-    return {name: np.concatenate(values) for name, values in rows.items()}
+            rows.setdefault(without, []).append(tried(heads[name], half.plain, model, half.plain_cohort.of(model)))
+    return {name: together(trials) for name, trials in rows.items()}
 
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     calibration = Calibration(**Embedder(args.pretrained).calibration)
     parts = halves(args.voices, count=args.draws, seed=args.seed)
-    chance = np.random.default_rng(0)
     made: dict[str, dict[str, list]] = {model: {} for model in MODELS}
     if args.json and args.json.is_file():
         made |= json.loads(args.json.read_text(encoding="utf-8"))
     for model in args.models:
         made[model] = {}
-        for name, values in table(model, parts, getattr(calibration, f"{model}_lead")).items():
-            again = values[chance.integers(len(values), size=(1000, len(values)))].mean(axis=1)
-            low, high = np.percentile(again, [2.5, 97.5], axis=0)
-            made[model][name] = [[float(v) for v in cell] for cell in zip(values.mean(axis=0), low, high, strict=True)]
+        for name, trials in table(model, parts, getattr(calibration, f"{model}_lead")).items():
+            made[model][name] = trials.summary().tolist()
             cells = "  ".join(f"{100 * value:5.1f} ({100 * a:.1f}-{100 * b:.1f})" for value, a, b in made[model][name])
             print(f"{model.upper()}  {name:40}  {cells}", flush=True)
     if args.json:

@@ -27,7 +27,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the o
 
 import numpy as np
 
-from core.calibration import NEUTRAL, calibrate, expected_calibration_error, joined, simulate
+from core.calibration import NEUTRAL, Trials, calibrate, expected_calibration_error, joined, simulate
 from core.compensation import both_views, compensate
 from core.dataset.build import audio_files, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
@@ -218,23 +218,34 @@ def exported(args: argparse.Namespace) -> dict:
     )
     if args.voices:
         save_voices(args.voices, voices, cohort)
-    trials = joined([simulate(*half, count=DRAWS, seed=args.seed) for half in crossed(voices, cohort, kept(args))])
-    calibration = calibrate(trials)
+    halves = [simulate(*half, count=DRAWS, seed=args.seed) for half in crossed(voices, cohort, kept(args))]
+    calibration = calibrate(joined(halves))
     matrices = compensations(voices, kept(args))
     export_networks(args, recipes, *check, matrices)
     _save_cohort(args, compensated(cohort, matrices))
-    report = {"tests": len(trials.truth)}
-    for answer, log_odds in calibration.log_odds(trials.scores, trials.leads).items():
-        chances = probabilities(log_odds)
-        truth = np.where(trials.truth < 0, chances.shape[1] - 1, trials.truth)
-        correct = chances.argmax(axis=1) == truth
-        report[answer] = {
-            "people_right": round(float(correct[trials.truth >= 0].mean()), 4),
-            "strangers_right": round(float(correct[trials.truth < 0].mean()), 4),
-            "expected_calibration_error": round(expected_calibration_error(chances.max(axis=1), correct), 4),
-        }
+    report = tested(halves)
     model_id = write_description(args, recipes, asdict(calibration), report)
     return {"id": model_id, "calibration": asdict(calibration), "report": report}
+
+
+def tested(halves: list[Trials]) -> dict:
+    """How often a calibration is right: on each half of the voices, fitted on the other."""
+    answers: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {}
+    for half, other in zip(halves, reversed(halves), strict=True):
+        for answer, log_odds in calibrate(other).log_odds(half.scores, half.leads).items():
+            chances = probabilities(log_odds)
+            truth = np.where(half.truth < 0, chances.shape[1] - 1, half.truth)
+            row = half.truth < 0, chances.argmax(axis=1) == truth, chances.max(axis=1)
+            answers.setdefault(answer, []).append(row)
+    report: dict = {"tests": sum(len(half.truth) for half in halves)}
+    for answer, parts in answers.items():
+        stranger, correct, confidence = (np.concatenate(column) for column in zip(*parts, strict=True))
+        report[answer] = {
+            "people_right": round(float(correct[~stranger].mean()), 4),
+            "strangers_right": round(float(correct[stranger].mean()), 4),
+            "expected_calibration_error": round(expected_calibration_error(confidence, correct), 4),
+        }
+    return report
 
 
 if __name__ == "__main__":

@@ -240,8 +240,9 @@ Five of one gender enrolled, the others of it as strangers: the harder task.
 
 ## Calibration and Unknown
 
-On {report["tests"]} trials of held-out training-corpus voices (two thirds of the weight on strangers, half of the tests
-in another simulated room than the enrolment, compensation learned from the other half of the voices):
+On {report["tests"]} trials of held-out training-corpus voices, those of each half of the voices under a calibration
+(and a compensation) that was fitted on the other half; half of the tests are in another simulated room than the
+enrolment. What ships was fitted on both halves, two thirds of the weight on strangers:
 
 | answer | a person enrolled is not named (or wrongly) | a stranger is named | expected calibration error |
 | --- | --- | --- | --- |
