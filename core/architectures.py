@@ -22,7 +22,7 @@ from core.examples import Examples
 from core.operations import operations
 from core.spectral import CLASSIC, COLUMNS
 from core.spectrogram import BANDS, FRAMES
-from core.training import Batch, Recipe, drawn, fit, random_crops, validation_eer
+from core.training import Batch, Recipe, drawn, fit, random_crops
 
 FEATURE_SETS = {  # name -> how many of the first columns of `core.spectral.COLUMNS`
     "ann_26": len(CLASSIC),  # the original's
@@ -37,8 +37,8 @@ TOGETHER = 64  # inputs embedded at a time
 @dataclass(frozen=True)
 class Outcome:
     """What one network reached. `mflop`: millions of operations for a segment of 5 s (`core.operations`). `seconds`: of
-    processor time spent on training, all cores together, without making the batches. `eer`: over all pairs of
-    strangers' segments. `accuracy` of five strangers, with its 95 % interval over speakers."""
+    processor time spent on training, all cores together, without making the batches. `eer`: every test of the strangers
+    against every stranger's mean enrolment. `accuracy` of five strangers, with its 95 % interval over speakers."""
 
     network: str
     sees: str
@@ -52,18 +52,21 @@ class Outcome:
 
 @dataclass(frozen=True, eq=False)
 class Strangers:
-    """Who is told apart: `enrol[i]`, places of the segments that enrol speaker i, and `tests`, `owner` (n,)."""
+    """Who is told apart: `enrol[i]`, places of the segments that enrol speaker i, and `tests`, `owner` (n,).
+    `same_recording` (n,): tests of speakers with one recording, see `core.evaluation.measure`; nowhere where nobody has
+    several."""
 
     enrol: tuple[np.ndarray, ...]
     tests: np.ndarray
     owner: np.ndarray
+    same_recording: np.ndarray
     several: int  # speakers who are tested on other recordings than they enrolled from
 
 
 def strangers(held: Examples) -> Strangers:
     """Six segments of a speaker's first session enrol, the other sessions test. Of a speaker of one session half enrols
     at most, and the rest tests. Speakers of one segment are left out; `DatasetError` when fewer than two are left."""
-    enrol, tests, owner, several = [], [], [], 0
+    enrol, tests, owner, single, several = [], [], [], [], 0
     for speaker in range(len(held.names)):
         mine = np.flatnonzero(held.speakers == speaker)
         first = mine[held.sessions[mine] == held.sessions[mine[0]]]
@@ -76,12 +79,14 @@ def strangers(held: Examples) -> Strangers:
         enrol.append(learnt)
         tests.append(asked)
         owner.append(np.full(len(asked), len(enrol) - 1))
+        single.append(np.full(len(asked), not len(others)))
         several += bool(len(others))
     if len(enrol) < 2:
         raise DatasetError(
             f"{len(enrol)} held-out speakers with two segments, 2 are needed: make the dataset with --split speaker"
         )
-    return Strangers(tuple(enrol), np.concatenate(tests), np.concatenate(owner), several)
+    same = np.concatenate(single) & (several > 0)
+    return Strangers(tuple(enrol), np.concatenate(tests), np.concatenate(owner), same, several)
 
 
 def columns_of(examples: Examples, count: int) -> Examples:
@@ -141,7 +146,7 @@ def contest(
         int(body.count_params()),
         operations(body, shape) / 1e6,
         seconds,
-        validation_eer(made, held.speakers, held.sessions),
+        cell.eer,
         cell.accuracy,
         cell.ci95,
     )
@@ -183,4 +188,4 @@ def _embedded(body, values: np.ndarray) -> np.ndarray:
 def _accuracy(made: np.ndarray, who: Strangers):
     """The cell of cosine to the mean enrolment, over draws of five."""
     means = np.stack([mean_embedding(made[places]) for places in who.enrol])
-    return measure_cosine(means, made[who.tests], who.owner, draw(len(who.enrol)))
+    return measure_cosine(means, made[who.tests], who.owner, draw(len(who.enrol)), who.same_recording)

@@ -80,7 +80,7 @@ def outcomes(args: argparse.Namespace, recipe: Recipe) -> tuple[list[Outcome], d
             "training_speakers": len(examples.names),
             "strangers": len(who.enrol),
             "strangers_tested_on_other_recordings": who.several,
-            "tests": len(who.tests),
+            "tests": int((~who.same_recording).sum()),
         }
         print(", ".join(f"{value} {name.replace('_', ' ')}" for name, value in facts.items()), flush=True)
         data = examples, held, load_noise(args.dataset)
