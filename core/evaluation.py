@@ -27,7 +27,8 @@ class Cell:
     threshold over all draws. `speakers`, `tests`: those that count as people's own. `same_recording`: tests from the
     recording that enrolled their speaker, who has no other; they count as strangers' only. With calibrated scores also,
     as shipped: `unknown_false_accept`, strangers' tests given a name; `unknown_false_reject`, tests of people drawn
-    answered Unknown; `ece`, the expected calibration error of the answer over all tests of all draws.
+    answered Unknown, and `refused_right`, the share of those whose likeliest person is the right one; `ece`, the
+    expected calibration error of the answer over all tests of all draws.
     """
 
     accuracy: float
@@ -40,6 +41,7 @@ class Cell:
     same_recording: int = 0
     unknown_false_accept: float | None = None
     unknown_false_reject: float | None = None
+    refused_right: float | None = None
     ece: float | None = None
 
 
@@ -159,7 +161,7 @@ def measure(
     same = np.zeros(len(owner), bool) if same_recording is None else same_recording
     hits, trials = np.zeros(speakers), np.zeros(speakers)
     accuracies, targets, strangers = [], [], []
-    rejected, accepted, confidence, correct = [], [], [], []
+    rejected, regretted, accepted, confidence, correct = [], [], [], [], []
     for group, scores in zip(draws, drawn, strict=True):
         truth = np.full(speakers, -1)
         truth[group] = np.arange(len(group))
@@ -177,6 +179,7 @@ def measure(
             chances = probabilities(scores)
             answer = chances.argmax(axis=1)
             rejected.append(answer[mine] == len(group))
+            regretted.append(right[rejected[-1]])
             accepted.append(answer[others] < len(group))
             confidence.append(chances.max(axis=1)[mine | others])
             correct.append((answer == np.where(mine, truth, len(group)))[mine | others])
@@ -192,6 +195,7 @@ def measure(
         same_recording=int(np.count_nonzero(same)),
         unknown_false_accept=_mean(np.concatenate(accepted)) if calibrated else None,
         unknown_false_reject=_mean(np.concatenate(rejected)) if calibrated else None,
+        refused_right=_mean(np.concatenate(regretted)) if calibrated else None,
         ece=expected_calibration_error(np.concatenate(confidence), np.concatenate(correct)) if calibrated else None,
     )
 

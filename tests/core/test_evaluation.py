@@ -139,6 +139,7 @@ def test_calibrated_scores_count_wrong_names_and_wrong_unknowns():
     owner = np.array([0, 0, 1, 1, 2, 2, 2])
     cell = measure(owner, np.array([[0, 1]]), [log_odds], np.zeros((7, 3)), calibrated=True)
     assert cell.unknown_false_reject == pytest.approx(1 / 4)
+    assert cell.refused_right == 1.0  # the first of equals is the right one
     assert cell.unknown_false_accept == pytest.approx(1 / 3)
     # every answer claims about 1, five of seven are right
     assert cell.ece == pytest.approx(2 / 7, abs=1e-3)

@@ -49,8 +49,10 @@ def folder(tmp_path_factory):
 def server(recognizer, folder):
     """(page, address) of the app as it is served; a page that went away is forgotten after `GRACE` s."""
     from demo import app, leavings
+    from demo.allocator import few_arenas
     from demo.cli import free_port
 
+    few_arenas()  # as `app.launch` does
     usual = leavings.GRACE_SECONDS
     leavings.Leavings.__init__.__kwdefaults__["grace"] = GRACE
     page = app.build(recognizer)
