@@ -212,10 +212,10 @@ A linear SVM per person on top makes the decision.
 ## Results on voices and recordings never seen in training
 
 By `scripts/evaluate.py`: LibriSpeech dev-clean excerpts, {first["tests"]} test segments of 5 s by {first["speakers"]}
-readers. The first 30 s of speech of a reader's first recording enrol; *other recordings* are the tests. Readers with one
-recording ({first["same_recording"]} further segments) are rivals and strangers, but not tested themselves: within one
-recording everybody is recognised. {first["draws"]} draws of five readers; the other readers are the strangers; intervals
-by bootstrap over readers. The last columns are what the app decides: how often it names a stranger, how often it says
+readers. The first 30 s of speech of a reader's first recording enrol; *other recordings* are the tests. Readers with
+one recording ({first["same_recording"]} further segments) are rivals and strangers, but not tested themselves: within
+one recording everybody is recognised. {first["draws"]} draws of five readers; the other readers are the strangers;
+intervals by bootstrap over readers. The last columns are what the app decides: how often it names a stranger, how often it says
 Unknown of a person enrolled, and the expected calibration error of the probabilities it shows (10 bins). Channels
 change the tests only, never the enrolment; see `core/channels.py`.
 
