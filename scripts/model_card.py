@@ -215,9 +215,9 @@ By `scripts/evaluate.py`: LibriSpeech dev-clean excerpts, {first["tests"]} test 
 readers. The first 30 s of speech of a reader's first recording enrol; *other recordings* are the tests. Readers with
 one recording ({first["same_recording"]} further segments) are rivals and strangers, but not tested themselves: within
 one recording everybody is recognised. {first["draws"]} draws of five readers; the other readers are the strangers;
-intervals by bootstrap over readers. The last columns are what the app decides: how often it names a stranger, how often it says
-Unknown of a person enrolled, and the expected calibration error of the probabilities it shows (10 bins). Channels
-change the tests only, never the enrolment; see `core/channels.py`.
+intervals by bootstrap over readers. The last columns are what the app decides: how often it names a stranger, how often
+it says Unknown of a person enrolled, and the expected calibration error of the probabilities it shows (10 bins).
+Channels change the tests only, never the enrolment; see `core/channels.py`.
 
 Four things are not blind. The form of the calibration (simulated rooms, the rivals' term) was chosen after its first
 version had been seen to name 76 % of strangers on `clean`; its numbers are fitted on training-corpus voices only. The
