@@ -229,9 +229,10 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     calibration = Calibration(**Embedder(args.pretrained).calibration)
     parts = halves(args.voices, count=args.draws, seed=args.seed)
-    made: dict[str, dict[str, list]] = {model: {} for model in MODELS}
+    made: dict = {"interval": "speakers"} | {model: {} for model in MODELS}
     if args.json and args.json.is_file():
-        made |= json.loads(args.json.read_text(encoding="utf-8"))
+        before = json.loads(args.json.read_text(encoding="utf-8"))
+        made |= before if before.get("interval") == made["interval"] else {}  # else measured in another way
     for model in args.models:
         made[model] = {}
         for name, trials in table(model, parts, getattr(calibration, f"{model}_lead")).items():

@@ -223,7 +223,7 @@ def exported(args: argparse.Namespace) -> dict:
     matrices = compensations(voices, kept(args))
     export_networks(args, recipes, *check, matrices)
     _save_cohort(args, compensated(cohort, matrices))
-    report = tested(halves)
+    report = tested(halves) | {"tested_on": "other half, kept" if kept(args) else "other half"}
     model_id = write_description(args, recipes, asdict(calibration), report)
     return {"id": model_id, "calibration": asdict(calibration), "report": report}
 

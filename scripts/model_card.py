@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.embedder import PRETRAINED
 from core.errors import DatasetError, SpeakerError
-from scripts.card_words import CORPORA, HEADS, LIMITS, NAMES, NOISES, ROOMS, TEACHER, TRANSFER
+from scripts.card_words import CORPORA, HEADS, HEADS_OVER, LIMITS, NAMES, NOISES, ROOMS, TEACHER, TESTED_ON, TRANSFER
 
 ROOT = PRETRAINED.parent
 BEGIN, END = "<!-- numbers: scripts/model_card.py -->", "<!-- end of numbers -->"
@@ -98,7 +98,8 @@ def more(extra: dict[str, dict]) -> str:
         if count in extra:
             parts += [f"### {count} people enrolled", table(extra[count], ours, channels(extra[count]), people=count)]
     if "heads" in extra:
-        parts += ["### Which head", HEADS, *heads_table(extra["heads"])]
+        measured = HEADS_OVER[extra["heads"].get("interval", "draws")]
+        parts += ["### Which head", f"{HEADS} {measured}", *heads_table(extra["heads"])]
     if "transfer" in extra:
         parts += ["### The original's networks on the same data", TRANSFER, transfer_table(extra["transfer"])]
     return "\n\n".join(parts)
@@ -106,7 +107,7 @@ def more(extra: dict[str, dict]) -> str:
 
 def heads_table(heads: dict) -> list[str]:
     lines = ["| model | head | accuracy of 5 | verification EER | open-set EER |", "| --- | --- | --- | --- | --- |"]
-    for model, rows in heads.items():
+    for model, rows in ((model, heads[model]) for model in ("cnn", "ann") if model in heads):
         for name, row in rows.items():
             cells = " | ".join(f"{percent(value)} ({100 * low:.1f}-{100 * high:.1f})" for value, low, high in row)
             lines.append(f"| {model.upper()} | {name} | {cells} |")
@@ -241,9 +242,9 @@ Five of one gender enrolled, the others of it as strangers: the harder task.
 
 ## Calibration and Unknown
 
-On {report["tests"]} trials of held-out training-corpus voices, those of each half of the voices under a calibration
-(and a compensation) that was fitted on the other half; half of the tests are in another simulated room than the
-enrolment. What ships was fitted on both halves, two thirds of the weight on strangers:
+On {report["tests"]} trials of held-out training-corpus voices, half of them in another simulated room than the
+enrolment. {TESTED_ON[report.get("tested_on", "the same")]} What ships was fitted on all of them, two thirds of the weight
+on strangers:
 
 | answer | a person enrolled is not named (or wrongly) | a stranger is named | expected calibration error |
 | --- | --- | --- | --- |
