@@ -43,10 +43,10 @@ LIMITS = """\
 """
 
 HEADS = """\
-By `scripts/compare_heads.py` on held-out training-corpus voices in simulated rooms, five enrolled together. Compensation
-(`core/compensation.py`) and PLDA have learned from the other half of these voices, in other rooms; "simulated rooms" are
-those of `core/rooms.py`, which enrolment adds. "Linear SVM with cohort, and the lead" (over the nearest of the cohort,
-`core/nearness.py`) is what ships; the weight of the lead was fitted on these voices."""
+By `scripts/compare_heads.py` on held-out training-corpus voices in simulated rooms, five enrolled together.
+Compensation (`core/compensation.py`) and PLDA have learned from the other half of these voices, in other rooms;
+"simulated rooms" are those of `core/rooms.py`, which enrolment adds. "Linear SVM with cohort, and the lead" (over the
+nearest of the cohort, `core/nearness.py`) is what ships; the weight of the lead was fitted on these voices."""
 
 HEADS_OVER = {  # by what heads.json says of itself
     "speakers": "One threshold for all draws; the interval is a bootstrap over speakers.",
@@ -56,8 +56,8 @@ HEADS_OVER = {  # by what heads.json says of itself
 
 TESTED_ON = {  # by what the calibration's report says of itself
     "other half": "Each half of the voices is judged by a calibration (and a compensation) fitted on the other half.",
-    "other half, kept": "Each half of the voices is judged by a calibration fitted on the other half; the compensation of "
-    "networks that were kept had learned from all of them, which flatters.",
+    "other half, kept": "Each half of the voices is judged by a calibration fitted on the other half; the compensation "
+    "of networks that were kept had learned from all of them, which flatters.",
     "the same": "The calibration was fitted on these very trials, which flatters it: the tables above are the test.",
 }
 

@@ -243,8 +243,8 @@ Five of one gender enrolled, the others of it as strangers: the harder task.
 ## Calibration and Unknown
 
 On {report["tests"]} trials of held-out training-corpus voices, half of them in another simulated room than the
-enrolment. {TESTED_ON[report.get("tested_on", "the same")]} What ships was fitted on all of them, two thirds of the weight
-on strangers:
+enrolment. {TESTED_ON[report.get("tested_on", "the same")]} What ships was fitted on all of them, two thirds of the
+weight on strangers:
 
 | answer | a person enrolled is not named (or wrongly) | a stranger is named | expected calibration error |
 | --- | --- | --- | --- |
