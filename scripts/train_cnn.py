@@ -197,6 +197,8 @@ def main(argv: list[str] | None = None) -> int:
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)
     favour = favoured(examples.names, args.favour)
+    if not 0.0 <= args.augment < float("inf"):
+        raise SpeakerError(f"--augment {args.augment:g}: 0 (nothing) and more, 1 being as usual")
     print(f"{len(examples.values)} images of {len(examples.names)} speakers, {len(noise)} noise images", flush=True)
 
     import keras

@@ -137,6 +137,11 @@ def export_model():
     return module
 
 
+def test_troubles_cannot_come_less_than_never(dataset, tmp_path):
+    done = train("train_cnn", dataset, "--output", tmp_path / "run", "--augment", "-1")
+    assert done.returncode == 2 and "--augment -1: 0 (nothing) and more" in done.stderr.splitlines()[-1]
+
+
 def test_an_export_that_fails_leaves_what_ships(export_model, dataset, tmp_path, monkeypatch):
     """Both networks and the cohort were written when it failed; the folder that the app reads has none of it."""
     shipped, target, scratch = ROOT / "pretrained", tmp_path / "pretrained", tmp_path / "scratch"
