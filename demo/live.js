@@ -32,8 +32,9 @@ const silent = () => {
   button("stop")?.click();
   say("silent", LIVE);
 };
-// Gradio's page loads its recorder late: a press on Record before that ends in a TypeError, and the page would wait for
-// sound for ever. So the press is done again, with the same stream, until the recorder is there.
+// Gradio's page loads its recorder late, and teaches it WAV even later: a press on Record before that ends in an error
+// that nobody handles, and the page would wait for sound for ever. So the press is done again, with the same stream,
+// until the recorder is there.
 const AGAIN = 300, PATIENCE = 20_000, LOADING = 60_000; // ms between looks; without sound; for the recorder to load
 let given = null, givenAt = 0, spare = null, since = 0;
 const when = (so, then) => (so() ? then() : setTimeout(() => when(so, then), AGAIN));
@@ -52,7 +53,8 @@ const pressAgain = () => {
   });
 };
 window.addEventListener("unhandledrejection", ({ reason }) => {
-  if (given && reason instanceof TypeError && performance.now() - givenAt < AGAIN) pressAgain();
+  const unbuilt = reason instanceof TypeError || (reason instanceof DOMException && reason.name === "NotSupportedError");
+  if (given && unbuilt && performance.now() - givenAt < AGAIN) pressAgain();
 });
 const took = (stream) => {
   if (stream !== spare) since = performance.now();

@@ -155,6 +155,13 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield name, gr.Column(visible=True), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
 
+    def again(name: str | None) -> Iterator[tuple]:
+        """After people have changed. With nobody open nothing is to do: who was pressed on meanwhile stays open."""
+        if name:
+            yield from opened(name)
+        else:
+            yield tuple(gr.skip() for _ in view)
+
     def pressed(event) -> Iterator[tuple]:
         yield from opened(str((event._data or {}).get("name") or ""))
 
@@ -164,8 +171,8 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     for event in (
         people.select(pressed, None, view, **quietly),
         find.input(opened, find, view, **quietly),
-        form.latest.change(lambda who: (yield from opened(who and who[0])), form.latest, view, **quietly),
-        revision.change(opened, chosen, view, **quietly),
+        form.latest.change(lambda who: (yield from again(who and who[0])), form.latest, view, **quietly),
+        revision.change(again, chosen, view, **quietly),
         close.click(closed, None, view, **private),
     ):
         event.then(None, None, None, js=mark, **private)

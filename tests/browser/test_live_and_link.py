@@ -101,6 +101,27 @@ def test_live_in_two_pages_saved_and_refused(app, page):
     assert faults_on_a_phone(page) == []
 
 
+# that the page's recorder can make WAV is not known to it before `release()`
+SLOW_ENCODER = """const post = Worker.prototype.postMessage, held = [];
+  let released = false;
+  Worker.prototype.postMessage = function (...words) {
+    if (released || words[0]?.method !== "register") post.apply(this, words);
+    else held.push([this, words]);
+  };
+  window.release = () => { released = true; for (const [worker, words] of held) post.apply(worker, words); };"""
+
+
+def test_a_press_before_the_recorder_knows_wav_is_not_lost(known, app, page):
+    page.add_init_script(SLOW_ENCODER)
+    page.goto(app[0])
+    page.locator("#live-microphone button", has_text="Record").click()
+    page.locator("#live-screen").get_by_text("Waiting for the microphone").wait_for()
+    page.wait_for_timeout(3000)
+    assert any("not supported" in line for line in page.complaints), "Gradio teaches its recorder in another way now"
+    page.evaluate("release()")
+    page.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
+
+
 def test_a_press_before_the_recorder_is_loaded_is_not_lost_and_silence_is_said(known, app, page):
     """Over a slow network: Gradio's page shows the button before the recorder behind it is there."""
     address, _ = app

@@ -57,3 +57,23 @@ def test_what_other_networks_made_is_flagged_and_renewed_where_speech_was_kept(p
     assert "notice-good" in person.renewed(people, "Renewable") and "was not kept" in person.renewed(people, "Gone")
     found = last(people, "Renewable")
     assert not found.renewable and "older" not in found.page and people_texts.RECOGNISED in found.page
+
+
+def test_people_who_change_while_nobody_is_open_close_nobodys_page(people):
+    """The page's first look at the people ends after a quick press on one of them."""
+    import gradio as gr
+
+    from demo.app import build
+
+    page = build(people)
+    panel = next(block for block in page.blocks.values() if block.elem_id == "person-page")
+    follow = [
+        event
+        for event in page.fns.values()
+        if panel in event.outputs
+        and any(name == "change" and isinstance(page.blocks[of], gr.State) for of, name in event.targets)
+    ]
+    assert len(follow) == 2  # after people changed, and after an enrolment
+    for event in follow:
+        (said,) = event.fn(None)
+        assert len(said) == len(event.outputs) and all(one == gr.skip() for one in said)
