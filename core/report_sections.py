@@ -158,9 +158,9 @@ def gender(found: Mapping[str, Mapping[str, Cell]], command: str, people: int = 
         for answer, cell in cells.items()
     )
     columns = ("draws of", "model", "accuracy (95 % interval)", "worst draw")
-    text = f"{people} people of one gender are harder to tell apart than {people} of both: pitch helps less."
+    text = f"Draws of {people} of one gender beside draws of both. Pitch helps less within one, but the voices differ too."
     numbers = {group: {a: _plain(cell) for a, cell in cells.items()} for group, cells in found.items()}
-    title = "Same gender, harder"
+    title = "Within one gender"
     return Section("gender", title, text, command, (Table(f"Draws of {people}", columns, rows),), (), numbers)
 
 

@@ -234,7 +234,7 @@ better on training corpora it was not fitted on, and strangers were given twice 
 
 ### Within one gender
 
-Five of one gender enrolled, the others of it as strangers: the harder task.
+Five of one gender enrolled, the others of it as strangers: pitch helps less.
 
 {table(results, ["cnn", "ann", "both", "resemblyzer"], [key for key in results["cnn"] if "/" in key])}
 
