@@ -158,7 +158,7 @@ def gender(found: Mapping[str, Mapping[str, Cell]], command: str, people: int = 
         for answer, cell in cells.items()
     )
     columns = ("draws of", "model", "accuracy (95 % interval)", "worst draw")
-    text = f"Draws of {people} of one gender beside draws of both. Pitch helps less within one, but the voices differ too."
+    text = f"Draws of {people} of one gender, and of both. Within one pitch helps less, but the voices differ too."
     numbers = {group: {a: _plain(cell) for a, cell in cells.items()} for group, cells in found.items()}
     title = "Within one gender"
     return Section("gender", title, text, command, (Table(f"Draws of {people}", columns, rows),), (), numbers)

@@ -49,7 +49,7 @@ def enrol(options: Namespace) -> None:
                 notes=notes,
             )
     except VoiceInDoubt as error:
-        raise VoiceInDoubt(f"{error}; insist with --sure") from error
+        raise VoiceInDoubt(f"{error} (insist with --sure)") from error
     finally:
         progress.clear()
     for warning in done.warnings:

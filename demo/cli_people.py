@@ -116,7 +116,8 @@ def sure(options: Namespace) -> None:
     store = recognizer.store
     if options.probability is not None:
         store.choose_sureness(options.probability or None)
-    print(f"a person is named from {store.sureness() or 0:.2f} on")
+    chosen = store.sureness() or 0.0
+    print(f"a person is named from {chosen:.2f} on" if chosen else "a person is named when likelier than a stranger")
     if options.probability is not None:
         return
     made = corrections(store, recognizer.model_id)
@@ -127,7 +128,8 @@ def sure(options: Namespace) -> None:
     missed, named = ("-" if isnan(share) else f"{share:.1%}" for share in (found.best.missed, found.best.misnamed))
     print(
         f"recommended for these people: {found.threshold:.2f}, from {basis}: "
-        f"{missed} of their segments missed, {named} of strangers named"
+        f"{missed} of their segments missed, {named} of strangers named; "
+        f"take it with: python -m demo speakers sure {found.threshold:.2f}"
     )
 
 

@@ -13,7 +13,8 @@ embedding: what the networks alone are worth). `--embedder resemblyzer` adds tha
 JSON: {"cnn": {"clean": {"accuracy": ..., "worst": ..., "ci95": [.., ..], "eer": ..., "open_set_eer": ...,
 "speakers": ..., "tests": ..., ...}}}, fractions from 0 to 1, null where there was nothing to measure. Tests of another
 length than 5 s are cells named like "clean@2s". Where the genders are known (DIR.csv with the columns speaker and
-gender, or `--genders`) everything is measured within each gender too, where pitch helps less: cells "clean/F", "clean/M".
+gender, or `--genders`) everything is measured within each gender too (pitch helps less there): cells "clean/F",
+"clean/M".
 Exit code 0 with a result, 2 for a folder that cannot be used.
 """
 

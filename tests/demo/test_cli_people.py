@@ -65,5 +65,5 @@ def test_how_sure_to_be(jo):
     assert done.code == 0 and "recommended for these people: 0." in done.out and "trials" in done.out, done
     assert command("speakers", "sure", "0.9").out == "a person is named from 0.90 on\n"
     assert SpeakerStore(jo).sureness() == 0.9
-    assert command("speakers", "sure", "0").out == "a person is named from 0.00 on\n"
+    assert command("speakers", "sure", "0").out == "a person is named when likelier than a stranger\n"
     refused(command("speakers", "sure", "2"), "is no probability")
