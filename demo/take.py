@@ -124,7 +124,7 @@ class Take:
         """Record from this computer until all takes have 30 s of speech, `stop`, or two minutes; yields what there is
         so far, earlier takes counted."""
         self._stop = threading.Event()
-        gauge, blocks, heard = self.gauge(COMPUTER), [], 0.0
+        gauge, blocks, heard, mine = self.gauge(COMPUTER), [], 0.0, self._parts
         yield gauge.so_far()
         try:
             with Microphone(device) as microphone:
@@ -139,7 +139,7 @@ class Take:
         except Cancelled:
             pass  # stopped: what was recorded is used
         finally:
-            if blocks:
+            if blocks and self._parts is mine:  # else left meanwhile: it is no take of whoever comes next
                 self.add(COMPUTER, blocks)
 
     def fetched(

@@ -126,3 +126,33 @@ def test_a_gauge_second_by_second_is_the_gauge_at_once(voice):
     for second in range(int(whole.duration) + 1):
         gauge.hear(whole.between(second, second + 1))
     assert gauge.so_far() == speech_in([whole])
+
+
+def test_a_recording_that_still_goes_on_is_no_take_of_whoever_comes_next(monkeypatch, voice):
+    from demo import take
+
+    made = take.Take()
+
+    class Talking:
+        def __init__(self, device):
+            pass
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def blocks(self, seconds, *, cancelled):
+            for start in range(10):
+                yield voice("kofi_test").between(start, start + seconds)
+
+    monkeypatch.setattr(take, "Microphone", Talking)
+    for left in (True, False):
+        recording = made.record(None)
+        for _ in range(4):
+            next(recording)
+        if left:
+            made.leave()
+        recording.close()
+        assert len(made.of(take.COMPUTER)) == (0 if left else 1)
