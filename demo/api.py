@@ -161,11 +161,12 @@ def _answering(work: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, A
 def _taken(sent: Any) -> Iterator[Path]:
     """The file that was sent, which must lie in the private folder; deleted `GRACE_SECONDS` after the last use."""
     path = _path_of(sent)
-    hold(path)
+    call = object()
+    hold(path, call)
     try:
         yield path
     finally:
-        timer = threading.Timer(GRACE_SECONDS, let_go, [path])
+        timer = threading.Timer(GRACE_SECONDS, let_go, [path, call])
         timer.daemon = True
         timer.start()
 

@@ -36,7 +36,7 @@ MAX_QUEUE = 64  # events waiting
 QUEUE_LOOK_SECONDS = 0.01  # s between looks at an empty queue: Gradio's 0.001 costs 5 % of a core, day and night
 SESSIONS = 100  # pages whose state is kept
 DELETE_EVERY_SECONDS = 60  # s between looks at files that browsers sent or fetched
-DELETE_AFTER_SECONDS = 3600  # s: an upload must outlive typing a name; microphone slices are deleted at once
+DELETE_AFTER_SECONDS = 86_400  # s: for what `demo.leavings` may have missed; a page that is open keeps its files
 
 
 def build(recognizer: Recognizer) -> gr.Blocks:

@@ -20,6 +20,7 @@ from demo import compare_texts as texts
 from demo import compare_view, explain_view
 from demo.exam import AS_IT_IS, Exam, menu, people_of, run, sound_of
 from demo.examples import enrol_examples
+from demo.heard_clip import HeardClip
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
 from demo.tab import Tab
@@ -92,14 +93,12 @@ def dropped(recognizer: Recognizer, voices: VoiceMap | None, ears: Sequence) -> 
     return None
 
 
-def heard(exam: Exam | None, number: int | None) -> tuple[tuple[int, np.ndarray] | None, str]:
-    """A judged segment for the player, and a sentence where it was not kept."""
+def heard(exam: Exam | None, number: int | None, clip: HeardClip) -> tuple[str | None, str]:
+    """A judged segment as a file for the player, and a sentence where its sound was not kept."""
     if exam is None or number is None:
-        return None, ""
-    sound = sound_of(exam, number)
-    if sound is None:
-        return None, notice(texts.NO_SOUND)
-    return (sound.rate, (np.clip(sound.samples, -1.0, 1.0) * 32767).astype(np.int16)), ""
+        return clip.show(None), ""
+    path = clip.show(sound_of(exam, number))
+    return path, notice(texts.NO_SOUND) if path is None else ""
 
 
 def _learn() -> str:
@@ -115,7 +114,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    exam, voices, revision = gr.State(None), gr.State(None), gr.State(-1)
+    exam, voices, revision, clip = gr.State(None), gr.State(None), gr.State(-1), gr.State(HeardClip())
     with gr.Column(visible=False, elem_classes="empty-state") as empty:
         gr.HTML(_learn())
         try_it = gr.Button(EXAMPLES_BUTTON, variant="primary", elem_id="compare-examples")
@@ -148,7 +147,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
                     segment = gr.Dropdown([], label=texts.LISTEN, visible=False, elem_id="compare-segment")
                     player = gr.Audio(
                         label=texts.LISTEN,
-                        type="numpy",
+                        type="filepath",
                         interactive=False,
                         visible=False,
                         buttons=["download"],  # else there is one that would send the sound to another site
@@ -186,8 +185,8 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
                 choices = menu(made)
                 yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True)
 
-    def shown(made: Exam | None, number: int | None) -> tuple:
-        sound, sentence = heard(made, number)
+    def shown(made: Exam | None, number: int | None, latest: HeardClip) -> tuple:
+        sound, sentence = heard(made, number, latest)
         return gr.update(value=sound, visible=sound is not None), sentence
 
     def explain(made: Exam | None, number: int | None, path: str | None, second: float) -> Iterator[str]:
@@ -201,10 +200,11 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield trouble(error)
 
-    def forgotten(made: Exam | None, now: int) -> tuple:
+    def forgotten(made: Exam | None, now: int, latest: HeardClip) -> tuple:
         """People have changed: an old exam is of no use, and may be of somebody who wanted to be forgotten."""
         if made is None or made.revision == now:
             return (gr.skip(),) * 8
+        latest.leave()
         nothing = gr.update(value=None, visible=False)
         return (
             notice(texts.STALE),
@@ -218,9 +218,9 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         )
 
     go.click(examined, [protocol, channel], [status, results, exam, segment], concurrency_limit=EXAMS, **private).then(
-        shown, [exam, segment], [player, kept], **private
+        shown, [exam, segment, clip], [player, kept], **private
     )
-    segment.input(shown, [exam, segment], [player, kept], **private)
+    segment.input(shown, [exam, segment, clip], [player, kept], **private)
     ask.click(explain, [exam, segment, file, at], reason, concurrency_limit=EXAMS, **private)
     draw.click(lambda which: drawn(recognizer, which), kind, [voices, picture], concurrency_limit=EXAMS, **private)
     follow.change(lambda on: gr.Timer(active=on), follow, timer, **private)
@@ -228,7 +228,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         lambda made, *listening: dropped(recognizer, made, listening) or gr.skip(), [voices, *ears], picture, **private
     )
     revision.change(
-        forgotten, [exam, revision], [status, results, exam, segment, player, kept, voices, picture], **private
+        forgotten, [exam, revision, clip], [status, results, exam, segment, player, kept, voices, picture], **private
     )
     enrolled = try_it.click(learned, None, said, concurrency_id="enrol", concurrency_limit=1, **private)
 

@@ -45,11 +45,11 @@ def check(paths: Sequence[str] | None) -> tuple[str, str]:
         return gathered(0.0, []), trouble(error)
 
 
-def taken(take: Take, path: str | None) -> tuple[str, str]:
-    """Another recording of the browser's microphone: lights over all takes, and a notice."""
+def taken(take: Take, path: str | None, session: str = "") -> tuple[str, str]:
+    """Another recording of the browser's microphone, which `session` sent: lights over all takes, and a notice."""
     try:
         if path:
-            take.add(BROWSER, stream(path), path)
+            take.add(BROWSER, stream(path), path, session)
         found = take.speech(BROWSER)
         return gathered(*found), notice(texts.TAKES_ADD_UP) if path and found[0] < MIN_ENROL_SECONDS else ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
@@ -150,7 +150,7 @@ def _sound(
         return take.fetched(link, told, note=note, **span)
     if where == texts.FROM_FILE:
         return take.files(paths, note)
-    if where == BROWSER and not take.settled():
+    if not take.settled(where):
         raise EnrolmentRefused(texts.STILL_RECORDING)
     return take.blocks(where)
 
@@ -243,13 +243,14 @@ def build_form(recognizer: Recognizer) -> Form:
         found = check(paths)[0] if choice == texts.FROM_FILE else gathered(*current.speech(choice))
         return *boxes, spoken, gr.update(choices=choices, value=""), found, sentence, *shown(current, choice)
 
-    def another(current: Take, path: str | None) -> tuple:
-        return *taken(current, path), *shown(current, BROWSER), None
+    def another(current: Take, path: str | None, request) -> tuple:
+        return *taken(current, path, request.session_hash), *shown(current, BROWSER), None
 
     def metered(current: Take, event) -> Any:
         return followed(current, event._data) or gr.skip()
 
-    metered.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
+    another.__annotations__["request"] = gr.Request  # as a class: Gradio does not read it from text
+    metered.__annotations__["event"] = gr.EventData
 
     def recording(current: Take, which: str) -> Iterator[tuple]:
         for html, sentence in record(current, which):

@@ -12,8 +12,8 @@ import asyncio
 import json
 import os
 import threading
-from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -42,23 +42,24 @@ def discard(paths: Iterable[str | os.PathLike | None]) -> int:
     return gone
 
 
-_holders: Counter[Path] = Counter()  # the same sound sent twice is one file: who still needs it
+_holders: dict[Path, set[Hashable]] = {}  # the same sound sent twice is one file: who still needs it
 _holding = threading.Lock()
 
 
-def hold(path: str | os.PathLike) -> None:
-    """One more needs this file, until `let_go`."""
+def hold(path: str | os.PathLike, owner: Hashable) -> None:
+    """`owner`, like the session of a page, needs this file until `let_go`."""
     with _holding:
-        _holders[Path(path).resolve()] += 1
+        _holders.setdefault(Path(path).resolve(), set()).add(owner)
 
 
-def let_go(path: str | os.PathLike) -> None:
-    """One less needs it; the last one's is deleted."""
+def let_go(path: str | os.PathLike, owner: Hashable) -> None:
+    """`owner` does not need it any more; what nobody needs is deleted."""
     path = Path(path).resolve()
     with _holding:
-        _holders[path] -= 1
-        if _holders[path] <= 0:
-            del _holders[path]
+        owners = _holders.get(path, set())
+        owners.discard(owner)
+        if not owners:
+            _holders.pop(path, None)
             discard([path])
 
 
@@ -104,7 +105,7 @@ class Leavings:
             return  # it came back
         self._beats.pop(session, None)
         for path in self._files.pop(session, ()):
-            await asyncio.to_thread(let_go, path)
+            await asyncio.to_thread(let_go, path, session)
         await asyncio.to_thread(self._forget, session)
 
     def _read(self, receive):
@@ -129,9 +130,9 @@ class Leavings:
             return  # Gradio will refuse it
         if not isinstance(session, str) or event in self._apart:
             return
-        for path in set(paths_in(data)) - self._files[session]:
+        for path in set(paths_in(data)):
             with suppress(OSError, ValueError):  # no path at all
-                hold(path)
+                hold(path, session)
                 self._files[session].add(path)
 
 

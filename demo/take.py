@@ -16,6 +16,7 @@ from core.sources import file, youtube
 from core.sources.microphone import Microphone
 from demo import texts
 from demo.gauge import Gauge, speech_in
+from demo.leavings import let_go
 
 BLOCK_SECONDS = 1.0  # s recorded between two looks
 MAX_RECORD_SECONDS = 120.0  # s after which a recording of this computer ends by itself
@@ -28,11 +29,13 @@ BROWSER, COMPUTER = texts.FROM_BROWSER, texts.COMPUTER_MICROPHONE  # where takes
 
 @dataclass(frozen=True, eq=False)
 class Part:
-    """One recording, 16 kHz. `speech`: s of speech in it. `path`: its file, where the browser can play it."""
+    """One recording, 16 kHz. `speech`: s of speech in it. `path`: its file, where the browser can play it; `owner`: the
+    session that sent it."""
 
     sound: Audio
     speech: float
     path: str | None = None
+    owner: str = ""
 
 
 class Take:
@@ -44,6 +47,7 @@ class Take:
         self._stop = threading.Event()
         self._gauge: Gauge | None = None  # of a recording that is going on in the browser
         self._heard = 0.0  # when its last slice came
+        self._recording = False  # is this computer's microphone open?
 
     def __deepcopy__(self, _memo) -> Take:
         return Take()
@@ -53,9 +57,10 @@ class Take:
         self._stop.set()
 
     def leave(self) -> None:
-        """The page is gone: nothing of the voice stays."""
+        """The page is gone, or somebody was enrolled with it: nothing of the voice stays."""
         self.stop()
-        self._parts, self._gauge = {BROWSER: [], COMPUTER: []}, None
+        self._keep({BROWSER: [], COMPUTER: []})
+        self._gauge = None
 
     def of(self, where: str) -> Sequence[Part]:
         """The takes of one microphone; none of other sources."""
@@ -91,17 +96,24 @@ class Take:
         found = gauge.so_far()
         return found if gauge is self._gauge else None
 
-    def settled(self) -> bool:
-        """Wait for a recording of the browser that is on its way; False where it still goes on."""
+    def settled(self, where: str) -> bool:
+        """End a recording of this computer, wait for one of the browser that is on its way; False where it still goes
+        on."""
         asked = time.monotonic()
+        if where == COMPUTER:
+            self.stop()
+            while self._recording and time.monotonic() - asked < ON_ITS_WAY_SECONDS:
+                time.sleep(0.05)
+            return not self._recording
         while self._gauge is not None and time.monotonic() - self._heard < ON_ITS_WAY_SECONDS:
             if self._heard > asked + GOING_ON_SECONDS:
                 return False
             time.sleep(0.05)
         return True
 
-    def add(self, where: str, blocks: Iterable[Audio], path: str | None = None) -> None:
-        """Keep another recording, five minutes of it at most. Raises `EnrolmentRefused` when there are too many."""
+    def add(self, where: str, blocks: Iterable[Audio], path: str | None = None, owner: str = "") -> None:
+        """Keep another recording, five minutes of it at most. Raises `EnrolmentRefused` when there are too many. The
+        file of one that is not kept is deleted."""
         try:
             if len(self.of(where)) >= MAX_PARTS:
                 raise EnrolmentRefused(texts.TAKES_MANY.format(count=MAX_PARTS))
@@ -112,13 +124,26 @@ class Take:
                 if total >= MAX_PART_SECONDS:
                     break
             sound = concatenate(parts)
-            self._parts[where].append(Part(sound, speech_in([sound])[0], path))
+            self._parts[where].append(Part(sound, speech_in([sound])[0], path, owner))
+        except Exception:
+            self._let_go(path, owner)
+            raise
         finally:
             self._gauge = None  # not before: `settled` waits for it
 
     def drop(self, where: str, *, everything: bool = False) -> None:
-        """Forget the latest take of a microphone, or all of them."""
-        self._parts[where] = [] if everything else self._parts[where][:-1]
+        """Forget the latest take of a microphone, or all of them, and delete their files."""
+        self._keep({**self._parts, where: [] if everything else self._parts[where][:-1]})
+
+    def _keep(self, parts: dict[str, list[Part]]) -> None:
+        before, self._parts = self._parts, parts
+        for part in chain(*before.values()):
+            self._let_go(part.path, part.owner)
+
+    def _let_go(self, path: str | None, owner: str) -> None:
+        """Delete a file that no take needs any more."""
+        if path and all(path != part.path for part in chain(*self._parts.values())):
+            let_go(path, owner)
 
     def record(self, device: str | None) -> Iterator[tuple[float, list[Quality]]]:
         """Record from this computer until all takes have 30 s of speech, `stop`, or two minutes; yields what there is
@@ -126,6 +151,7 @@ class Take:
         self._stop = threading.Event()
         gauge, blocks, heard, mine = self.gauge(COMPUTER), [], 0.0, self._parts
         yield gauge.so_far()
+        self._recording = True
         try:
             with Microphone(device) as microphone:
                 for block in microphone.blocks(BLOCK_SECONDS, cancelled=self._stop.is_set):
@@ -139,8 +165,11 @@ class Take:
         except Cancelled:
             pass  # stopped: what was recorded is used
         finally:
-            if blocks and self._parts is mine:  # else left meanwhile: it is no take of whoever comes next
-                self.add(COMPUTER, blocks)
+            try:
+                if blocks and self._parts is mine:  # else left meanwhile: it is no take of whoever comes next
+                    self.add(COMPUTER, blocks)
+            finally:
+                self._recording = False  # not before: `settled` waits for it
 
     def fetched(
         self,

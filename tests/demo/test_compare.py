@@ -1,6 +1,7 @@
 """The Compare tab with real voices, without a browser: the exam, the map, the explanation, and what is forgotten."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -15,6 +16,7 @@ from demo import compare, compare_texts, compare_view
 from demo.compare import nearest
 from demo.exam import AS_IT_IS, menu, people_of, run, sound_of
 from demo.examples import EXAMPLE_SOURCE
+from demo.heard_clip import HeardClip
 from demo.live_ear import LiveEar
 from demo.voice_map import VoiceMap
 
@@ -54,14 +56,19 @@ def test_the_menu_names_every_segment_once(exam):
     assert choices[0][0].startswith(("Amina", "Kofi"))
 
 
-def test_the_sound_of_a_segment_is_the_one_that_was_enrolled(exam, pair):
+def test_the_sound_of_a_segment_is_the_one_that_was_enrolled(exam, pair, folder):
     sound = sound_of(exam, 0)
     assert sound.rate == SAMPLE_RATE and 4.9 < sound.duration <= 5.0
     person = exam.people[exam.done.held[0].person]
     heard = pair.embedder.embed([prepare(sound)])
     assert float(heard.cnn[0] @ person.cnn[0]) > 0.99
-    player, sentence = compare.heard(exam, 0)
-    assert player[0] == SAMPLE_RATE and player[1].dtype == np.int16 and sentence == ""
+    path, sentence = compare.heard(exam, 0, clip := HeardClip())
+    played, rate = soundfile.read(path, dtype="float32")
+    assert (rate, sentence) == (SAMPLE_RATE, "") and np.abs(played - sound.samples).max() < 1e-4
+    another, _ = compare.heard(exam, 1, clip)
+    assert folder in Path(another).parents and not Path(path).exists()
+    clip.leave()
+    assert list(folder.iterdir()) == []
 
 
 def test_through_a_telephone_every_piece_is_heard_again(pair):
@@ -80,7 +87,7 @@ def test_without_sound_a_channel_cannot_be_tried(recognizer):
     *_, (said, made) = run(recognizer, "segment", "phone")
     assert made is None and "notice-error" in said and "sound is here" in said
     *_, (_, made) = run(recognizer, "segment", AS_IT_IS)
-    player, sentence = compare.heard(made, 0)
+    player, sentence = compare.heard(made, 0, HeardClip())
     assert player is None and compare_texts.NO_SOUND in sentence
 
 

@@ -108,15 +108,15 @@ def test_lights_follow_a_recording_that_goes_on(voice, tmp_path):
 
 def test_a_recording_on_its_way_is_waited_for(voice, tmp_path):
     take, silence = Take(), Audio(np.zeros(SAMPLE_RATE, np.float32))
-    assert take.settled()
+    assert take.settled(BROWSER)
     take.follow(silence, begin=True)
     path = recording(tmp_path, voice, "mei_enrol", 0, 5)
     threading.Timer(0.5, enrolling.taken, (take, path)).start()
-    assert take.settled() and len(take.of(BROWSER)) == 1
+    assert take.settled(BROWSER) and len(take.of(BROWSER)) == 1
     take.follow(silence, begin=True)
     later = threading.Timer(GOING_ON_SECONDS + 0.2, take.follow, (silence,), {"begin": False})
     later.start()
-    assert not take.settled()  # it goes on
+    assert not take.settled(BROWSER)  # it goes on
     later.join()
 
 
@@ -128,10 +128,10 @@ def test_a_gauge_second_by_second_is_the_gauge_at_once(voice):
     assert gauge.so_far() == speech_in([whole])
 
 
-def test_a_recording_that_still_goes_on_is_no_take_of_whoever_comes_next(monkeypatch, voice):
+@pytest.fixture
+def kofi_speaks(monkeypatch, voice):
+    """This computer's microphone hears Kofi, ten seconds at most."""
     from demo import take
-
-    made = take.Take()
 
     class Talking:
         def __init__(self, device):
@@ -145,9 +145,15 @@ def test_a_recording_that_still_goes_on_is_no_take_of_whoever_comes_next(monkeyp
 
         def blocks(self, seconds, *, cancelled):
             for start in range(10):
+                if cancelled():
+                    return
                 yield voice("kofi_test").between(start, start + seconds)
 
     monkeypatch.setattr(take, "Microphone", Talking)
+
+
+def test_a_recording_that_still_goes_on_is_no_take_of_whoever_comes_next(kofi_speaks):
+    made = Take()
     for left in (True, False):
         recording = made.record(None)
         for _ in range(4):
@@ -155,4 +161,15 @@ def test_a_recording_that_still_goes_on_is_no_take_of_whoever_comes_next(monkeyp
         if left:
             made.leave()
         recording.close()
-        assert len(made.of(take.COMPUTER)) == (0 if left else 1)
+        assert len(made.of(COMPUTER)) == (0 if left else 1)
+
+
+def test_enrol_ends_a_recording_of_this_computer_and_uses_it(kofi_speaks):
+    made = Take()
+    recording = made.record(None)
+    for _ in range(8):
+        next(recording)
+    threading.Timer(0.3, lambda: list(recording)).start()  # as Gradio goes on with it
+    assert made.settled(COMPUTER) and made.of(COMPUTER)[0].sound.duration == pytest.approx(7.0)
+    with pytest.raises(StopIteration):
+        next(recording)

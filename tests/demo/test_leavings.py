@@ -120,8 +120,8 @@ def test_slices_that_nobody_took_are_swept_and_nothing_else(folder):
         path.write_bytes(wav(np.zeros(SAMPLE_RATE, np.float32), SAMPLE_RATE))
         os.utime(path, (time.time() + 86_400,) * 2)
     os.utime(fresh)
-    leavings.hold(needed)  # a recording to enrol with that was made while the other microphone listened
+    leavings.hold(needed, "page")  # a recording to enrol with that was made while the other microphone listened
     assert slices.sweep() == 1 and not swept.exists()
     assert all(path.exists() for path in paths[1:])
-    leavings.let_go(needed)
+    leavings.let_go(needed, "page")
     assert not needed.exists()
