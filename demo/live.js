@@ -5,10 +5,10 @@ let pressed = LIVE;
 document.addEventListener("click", (event) => {
   for (const one of [LIVE, ENROL]) if (event.target.closest(`${one} .record-button`)) pressed = one;
 }, true);
-const stop = (tries) => {
+const refused = (tries) => {
   // only after the page has begun, else the answer to the press on Record would come last
-  if (document.querySelector("#live-screen .is-opening") || tries === 0) trigger("stop");
-  else setTimeout(() => stop(tries - 1), 200);
+  if (opening() || tries === 0) trigger("stop");
+  else setTimeout(() => refused(tries - 1), 200);
 };
 const say = (which, where = pressed) => {
   const notice = document.querySelector(where === LIVE ? "#live-denied .notice" : "#enrol-denied .notice");
@@ -17,17 +17,24 @@ const say = (which, where = pressed) => {
   if (!which) return;
   document.body.classList.add("is-denied"); // said once is enough
   setTimeout(() => document.body.classList.remove("is-denied"), TOAST);
-  if (where === LIVE && which !== "silent") stop(50);
-};
-// Where the button is taken away (everybody was deleted) the microphone is closed too.
-const closeWithIt = (stream) => {
-  const look = setInterval(() => {
-    if (stream.getTracks().every((track) => track.readyState === "ended")) clearInterval(look);
-    else if (!document.querySelector(LIVE)) stream.getTracks().forEach((track) => track.stop());
-  }, 1000);
+  if (where === LIVE && which !== "silent") refused(50);
 };
 const button = (name) => document.querySelector(`${LIVE} .${name}-button`);
 const opening = () => document.querySelector("#live-screen .is-opening");
+const close = (stream) => stream.getTracks().forEach((track) => track.stop());
+// Where `place`, a recorder, is taken away (another source was chosen, perhaps while the browser still asked) the
+// microphone is closed too. A live session that is full, or of no use as everybody was deleted, is stopped.
+const closeWithIt = (stream, place) => {
+  const look = () => {
+    if (stream.getTracks().every((track) => track.readyState === "ended")) return;
+    if (!place.isConnected) return close(stream);
+    if (place.matches(LIVE) && (place.closest(".is-away") || document.querySelector("#live-screen .is-full"))) {
+      button("stop")?.click();
+    }
+    setTimeout(look, 1000);
+  };
+  look();
+};
 const silent = () => {
   button("stop")?.click();
   say("silent", LIVE);
@@ -40,7 +47,6 @@ let given = null, givenAt = 0, spare = null, since = 0;
 const when = (so, then) => (so() ? then() : setTimeout(() => when(so, then), AGAIN));
 const pressAgain = () => {
   const [first, next] = [given, given.clone()];
-  closeWithIt(next);
   when(() => opening() || !button("stop"), () => { // the answer to the press has come
     if (given === first && button("stop") && performance.now() - since < LOADING) {
       spare = next;
@@ -48,7 +54,7 @@ const pressAgain = () => {
       when(() => !opening() && button("record"), () => button("record").click());
       return;
     }
-    next.getTracks().forEach((track) => track.stop());
+    close(next);
     if (given === first && button("stop")) silent();
   });
 };
@@ -59,7 +65,6 @@ window.addEventListener("unhandledrejection", ({ reason }) => {
 const took = (stream) => {
   if (stream !== spare) since = performance.now();
   [given, givenAt, spare] = [stream, performance.now(), null];
-  closeWithIt(stream);
   setTimeout(() => { if (given === stream && opening() && button("stop")) silent(); }, PATIENCE);
 };
 // A slice of sound carries in its name when it was complete, in ms: late is not lost, and only the browser knows.
@@ -81,9 +86,10 @@ if (!devices || !devices.getUserMedia) {
   devices.watched = true;
   const ask = devices.getUserMedia.bind(devices);
   devices.getUserMedia = async (wanted) => {
-    const where = pressed;
+    const where = pressed, place = document.querySelector(where);
     try {
       const stream = (where === LIVE && spare) || (await ask(wanted));
+      if (place) closeWithIt(stream, place);
       say("", where);
       if (where === LIVE) took(stream);
       stream.getAudioTracks().forEach((track) => track.addEventListener("ended", () => say("none", where)));

@@ -10,7 +10,7 @@ from core.recognizer import Recognizer
 from core.segments import clock
 from core.timeline import Answer
 from demo import answer_view, texts, timeline_view
-from demo.live_ear import Moment
+from demo.live_ear import SESSION_SECONDS, Moment
 
 WINDOW_SECONDS = 60.0  # s of the timeline shown while listening; afterwards all of it
 QUIET_SECONDS = 8.0  # s without any speech after which it is asked whether the microphone is the right one
@@ -31,6 +31,7 @@ def view(moment: Moment, names: Mapping[str, str], *, warning: str = "") -> str:
 def _state(moment: Moment) -> str:
     state = texts.OPENING if moment.opening else texts.LISTENING if moment.listening else texts.STOPPED
     kind = "is-opening" if moment.opening else "is-on" if moment.listening else "is-off"
+    kind += " is-full" if moment.full and moment.listening else ""  # `live.js` stops the microphone
     facts = [clock(moment.at)] if moment.at else []
     facts += [losses(moment)] if moment.at else []
     shown = "".join(f"<span>{fact}</span>" for fact in facts)
@@ -49,12 +50,17 @@ def losses(moment: Moment) -> str:
         found.append(texts.LOST.format(seconds=moment.lost, count=texts.counted(len(moment.gaps), "gap")))
     if moment.overflows:
         found.append(texts.counted(moment.overflows, "input overflow"))
-    return ", ".join(found) or texts.NOTHING_LOST
+    found = found or [texts.NOTHING_LOST]
+    if moment.kept_until is not None:
+        found.append(texts.DISK_FULL.format(clock=clock(moment.kept_until)))
+    return ", ".join(found)
 
 
 def advice(moment: Moment, warning: str) -> str:
     """One sentence about what could be better now; '' where all is well."""
     current = moment.current
+    if moment.full:
+        return texts.SESSION_FULL.format(hours=SESSION_SECONDS / 3600)
     if current is None or not moment.listening:
         return ""
     if warning:

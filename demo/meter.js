@@ -38,7 +38,7 @@ const tapped = async (context, hear) => {
   node.onaudioprocess = (event) => hear(event.inputBuffer.getChannelData(0).slice());
   return node;
 };
-let waiting = false, end = () => {};
+let waiting = false, paused = false, end = () => {};
 const follow = async (stream) => {
   end();
   const context = new AudioContext(), source = context.createMediaStreamSource(stream);
@@ -61,7 +61,7 @@ const follow = async (stream) => {
   };
   end = mine;
   node = await tapped(context, (block) => {
-    if (over) return;
+    if (over || paused) return;
     if (stream.getAudioTracks().every((track) => track.readyState === "ended") || sent > SECONDS) return mine();
     held.push(block);
     count += block.length;
@@ -76,7 +76,11 @@ window.whoMeter = (stream) => {
   waiting = false;
 };
 document.addEventListener("click", (event) => {
-  if (event.target.closest("#enrol-microphone .record-button")) waiting = true;
+  const pressed = (name) => event.target.closest(`#enrol-microphone .${name}-button`);
+  if (pressed("record")) [waiting, paused] = [true, false];
+  else if (event.target.closest(".record-button")) waiting = false; // of another recorder
+  if (pressed("pause")) paused = true;
+  if (pressed("resume")) paused = false;
   if (event.target.closest("#enrol-microphone :is(.stop-button, .stop-button-paused)")) end();
 }, true);
 const devices = navigator.mediaDevices;
@@ -84,8 +88,13 @@ if (devices && devices.getUserMedia && !devices.metered) {
   devices.metered = true;
   const ask = devices.getUserMedia.bind(devices);
   devices.getUserMedia = async (wanted) => {
-    const stream = await ask(wanted);
-    window.whoMeter(stream);
-    return stream;
+    try {
+      const stream = await ask(wanted);
+      window.whoMeter(stream);
+      return stream;
+    } catch (error) {
+      waiting = false; // else another microphone would be followed
+      throw error;
+    }
   };
 }

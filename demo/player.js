@@ -15,11 +15,14 @@ const same = (one, other) => one.start === other.start && one.lane === other.lan
 const mark = () => {
   const turns = element.querySelectorAll(".turn[data-lane]");
   if (!turns.length) chosen = []; // another recording begins
+  let grown = false;
   turns.forEach((turn) => {
-    const on = chosen.some((one) => same(one, spanOf(turn)));
+    const span = spanOf(turn), place = chosen.findIndex((one) => same(one, span)), on = place >= 0;
     turn.classList.toggle("is-chosen", on);
     turn.setAttribute("aria-pressed", on);
+    if (on && chosen[place].end !== span.end) [chosen[place], grown] = [span, true];
   });
+  if (grown) trigger("select", { spans: chosen }); // what is shown as chosen is chosen
 };
 const choose = (span) => {
   const others = chosen.filter((one) => one.lane === span.lane && one.name === span.name);
