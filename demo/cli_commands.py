@@ -19,7 +19,17 @@ from core.sources.microphone import devices as input_devices
 from core.speakers import SpeakerStore
 from core.timeline import Answer, Timeline
 from demo import cli_live
-from demo.cli_source import MIC, Progress, counted, kind, opened, speech_counted, stop_by_interrupt, until
+from demo.cli_source import (
+    MIC,
+    Progress,
+    counted,
+    kind,
+    opened,
+    speech_counted,
+    stop_by_interrupt,
+    until,
+    until_it_fails,
+)
 from demo.cli_text import AnswerLines, inputs, people, talk_time
 
 LISTEN_LIMIT_SECONDS = 180.0  # s after which an enrolment by microphone stops waiting for speech
@@ -62,6 +72,7 @@ def identify(options: Namespace) -> None:
     """identify SOURCE: lines as they are made and talk time, or the whole timeline as JSON, CSV or RTTM."""
     recognizer = Recognizer(options.home)
     progress, answers, notes = Progress(), [], []
+    failed: list[Exception] = []
     line = AnswerLines(recognizer.heads().names)
     listening = options.source == MIC
     with ExitStack() as stack:
@@ -70,7 +81,7 @@ def identify(options: Namespace) -> None:
         sound = stack.enter_context(opened(options.source, tell=progress, note=notes.append, **where))
         stopped = stack.enter_context(stop_by_interrupt())
         progress.clear()
-        blocks = until(stopped, sound.blocks) if listening else sound.blocks
+        blocks = until(stopped, until_it_fails(sound.blocks, failed)) if listening else sound.blocks
         if options.form or not sys.stdout.isatty():  # else the lines themselves show how far it is
             blocks = counted(blocks, progress)
         for answer in _answers(recognizer, blocks, at_once=listening):
@@ -84,11 +95,13 @@ def identify(options: Namespace) -> None:
             if not options.form:
                 print(line(answers[-1]), flush=True)
     if listening and not answers:
-        raise KeyboardInterrupt  # stopped before anything was heard
+        raise failed[0] if failed else KeyboardInterrupt  # stopped before anything was heard
     for note in notes:
         _note(note)
     timeline = Timeline(sound.name, recognizer.model_id, tuple(answers))
-    print(timeline.export(options.form).rstrip("\n") if options.form else "\n".join(talk_time(timeline)))
+    print(timeline.export(options.form).rstrip("\n") if options.form else "\n".join(talk_time(timeline)), flush=True)
+    if failed:
+        raise failed[0]
 
 
 def live(options: Namespace) -> None:

@@ -11,11 +11,13 @@ from pathlib import Path
 from core.audio import Audio
 from core.errors import StoreError
 from core.recognizer import Recognizer
+from core.segments import clock
 from core.timeline import FORMATS, Answer, Timeline
+from demo import texts
 from demo.cli_live_view import picture
-from demo.cli_source import MIC, opened, stop_by_interrupt, until
+from demo.cli_source import MIC, opened, stop_by_interrupt, until, until_it_fails
 from demo.cli_text import AnswerLines, talk_time
-from demo.live_ear import LiveEar, Moment
+from demo.live_ear import SESSION_SECONDS, LiveEar, Moment
 
 BLOCKS_A_SECOND = 2  # the microphone gives 0.5 s at a time
 SOUND_FORMAT = "wav"  # what --save takes besides the timelines
@@ -32,7 +34,8 @@ def live(
     """Listen until Ctrl-C, or for `seconds`; prints as it goes. Returns what was closed.
 
     `begun` is called when the microphone is open. `save`: files to write at the end, .json, .csv, .rttm for the
-    timeline, .wav for the sound, which else is not kept. Raises `MicrophoneError`, `StoreError`.
+    timeline, .wav for the sound, which else is not kept. Raises `MicrophoneError` and `StoreError`, also at the end:
+    what was heard until a microphone failed is printed and saved, and each file that can be written is.
     """
     targets = [_target(path) for path in save]
     line, ear = AnswerLines(recognizer.heads().names), LiveEar()
@@ -42,22 +45,40 @@ def live(
     except (OSError, RuntimeError) as error:  # soundfile's own
         reason = getattr(error, "strerror", None) or error
         raise StoreError(f"{sound_at} cannot be saved ({reason}): choose another place") from error
+    failed: list[Exception] = []
     try:
         with opened(MIC, end=seconds, device=device) as sound, stop_by_interrupt() as stopped:
             begun()
+            blocks = until(stopped, until_it_fails(sound.blocks, failed))
             with screen(recognizer) as show:
-                for moment, closed in judged(recognizer, until(stopped, sound.blocks), ear=ear, gap=sound.gap):
+                for moment, closed in judged(recognizer, blocks, ear=ear, gap=sound.gap):
                     show(moment, [line(answer) for answer in closed])
         if not ear.moment.closed:
-            raise KeyboardInterrupt  # stopped before anything was heard
+            raise failed[0] if failed else KeyboardInterrupt  # stopped before anything was heard
         timeline = Timeline(MIC, recognizer.model_id, ear.moment.closed)
         print("\n".join(talk_time(timeline)), flush=True)
+        for note in _odd(ear.moment):
+            print(f"note: {note}", file=sys.stderr)
         for path in targets:
-            _write(path, timeline, ear)
-            print(f"saved {path}", file=sys.stderr)
+            try:
+                _write(path, timeline, ear)
+                print(f"saved {path}", file=sys.stderr)
+            except StoreError as error:
+                failed.append(error)
     finally:
         ear.leave()  # also deletes sound that was not asked for any more
+    for error in failed[:-1]:
+        print(f"error: {error}", file=sys.stderr)
+    if failed:
+        raise failed[-1]
     return timeline
+
+
+def _odd(moment: Moment) -> Iterator[str]:
+    if moment.full:
+        yield texts.SESSION_FULL.format(hours=SESSION_SECONDS / 3600)
+    if moment.kept_until is not None:
+        yield texts.DISK_FULL.format(clock=clock(moment.kept_until))
 
 
 def judged(
@@ -68,7 +89,7 @@ def judged(
     gap: Callable[[], float] = lambda: 0.0,
 ) -> Iterator[tuple[Moment, list[Answer]]]:
     """Once a second what there is to show, and the segments closed since. `gap`: s lost before the block given
-    last."""
+    last. Ends with the blocks, or when the session is full."""
     ear, blocks, closed = ear or LiveEar(), iter(blocks), 0
     listening = True
     while listening:
@@ -76,7 +97,7 @@ def judged(
         for block in islice(blocks, BLOCKS_A_SECOND):
             ear.hear(block.samples, block.rate, missing=gap())
             heard += 1
-        listening = heard > 0
+        listening = heard > 0 and not ear.full
         moment = ear.look(recognizer) if listening else ear.end(recognizer)
         fresh = list(moment.closed[closed:])
         closed = len(moment.closed)
@@ -115,6 +136,14 @@ def _target(path: str) -> Path:
         raise StoreError(f"{path} cannot be saved: its name must end in .{', .'.join(forms)}")
     if target.is_dir() or not target.resolve().parent.is_dir():
         raise StoreError(f"{path} cannot be saved: there is no such folder, or it is a folder itself")
+    fresh = not target.exists()
+    try:
+        with target.open("ab"):
+            pass
+        if fresh:
+            target.unlink()  # until there is something to write
+    except OSError as error:
+        raise StoreError(f"{path} cannot be saved ({error.strerror}): choose another place") from error
     return target
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from core.audio import SAMPLE_RATE, Audio
-from core.errors import SourceError
+from core.errors import MicrophoneError, SourceError
 from core.segments import CONDENSE_BLOCK_SECONDS, clock, condense
 from core.sources import file
 
@@ -108,6 +108,14 @@ def until(stopped: Callable[[], bool], blocks: Iterable[Audio]) -> Iterator[Audi
         yield block
         if stopped():
             return
+
+
+def until_it_fails(blocks: Iterable[Audio], failed: list[Exception]) -> Iterator[Audio]:
+    """`blocks` until the microphone fails, which then is in `failed`: what was heard before is not lost with it."""
+    try:
+        yield from blocks
+    except MicrophoneError as error:
+        failed.append(error)
 
 
 def counted(blocks: Iterable[Audio], tell: Callable[[str], None]) -> Iterator[Audio]:

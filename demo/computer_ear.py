@@ -81,6 +81,8 @@ class ComputerEar:
                 for block in microphone.blocks(BLOCK_SECONDS, cancelled=lambda: stop.is_set() or self._unwatched()):
                     self.ear.hear(block.samples, block.rate, missing=microphone.gap)
                     self._moment = self.ear.look(recognizer, overflows=microphone.overflows)
+                    if self.ear.full:
+                        break
         except Cancelled:
             pass  # asked to
         except Exception as error:  # noqa: BLE001 - shown by the page that looks

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,8 @@ BLOCK = 60 * SAMPLE_RATE  # samples of silence written at a time
 
 
 class KeptSound:
-    """16 kHz, 16 bit, mono, written as it comes. `path`: where; `close` before reading it."""
+    """16 kHz, 16 bit, mono, written as it comes. `path`: where; `close` before reading it. `broken`: the disk took no
+    more (it is full), and the file ends `seconds` after the session's begin."""
 
     def __init__(self, folder: Path):
         import soundfile
@@ -24,13 +26,25 @@ class KeptSound:
         self.path = self._folder / "sound.wav"
         self._file = soundfile.SoundFile(self.path, "w", SAMPLE_RATE, 1, subtype="PCM_16", format="WAV")
         self._count = 0
+        self.broken = False
+
+    @property
+    def seconds(self) -> float:
+        """s of sound in the file."""
+        return self._count / SAMPLE_RATE
 
     def write(self, samples: np.ndarray) -> None:
-        """Add 16 kHz mono samples; nothing beyond six hours or after `close`."""
-        if not self._file.closed:
-            samples = samples[: MAX_SAMPLES - self._count]
-            self._count += len(samples)
+        """Add 16 kHz mono samples; nothing beyond six hours, after `close`, or once the disk took no more."""
+        if self._file.closed:
+            return
+        samples = samples[: MAX_SAMPLES - self._count]
+        try:
             self._file.write(samples)
+        except (OSError, RuntimeError, AssertionError):  # soundfile's own, for fewer samples than it was given
+            self.broken = True
+            self.close()
+            return
+        self._count += len(samples)
 
     def skip(self, count: int) -> None:
         """Silence in the place of `count` samples that were lost, so that times stay right."""
@@ -39,7 +53,8 @@ class KeptSound:
 
     def close(self) -> None:
         """All is written. May be called twice."""
-        self._file.close()
+        with suppress(OSError, RuntimeError):  # a full disk: what is there can be read
+            self._file.close()
 
     def named(self, name: str) -> Path:
         """Where it is now, under another name in the same folder."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from html import escape
 from pathlib import Path
@@ -16,7 +16,7 @@ from demo import texts
 from demo.computer_ear import ComputerEar
 from demo.examples import enrol_examples
 from demo.exporting import private_folder
-from demo.live_ear import LiveEar, Moment
+from demo.live_ear import SESSION_SECONDS, LiveEar, Moment
 from demo.live_session import SavedSession, save
 from demo.live_view import microphone_warning, view
 from demo.notice_view import notice, trouble
@@ -26,7 +26,7 @@ from demo.tab import Tab
 from demo.verdict import build_live_row
 
 SLICE_SECONDS = 1.0  # s between slices of the browser's microphone, and between looks at the computer's
-SESSION_SECONDS = 6 * 3600  # s after which a stream ends by itself
+THERE, AWAY = ["live-row"], ["live-row", "is-away"]  # the classes of the screen
 VISITORS = 10  # streams at the same time: each holds its place in the queue
 SCRIPT = Path(__file__).with_name("live.js")
 STOP_BROWSER = "() => { const stop = document.querySelector('#live-microphone .stop-button'); stop && stop.click(); }"
@@ -69,9 +69,19 @@ def stopped(recognizer: Recognizer, ear: LiveEar) -> tuple[str, SavedSession]:
 
 
 def begun(recognizer: Recognizer, ear: LiveEar, keep: bool) -> tuple[str, str]:
-    """A fresh screen for a fresh recording, whose sound is kept where that is wished."""
-    ear.begin(keep_in=private_folder() if keep else None)
-    return view(Moment(opening=True), names_of(recognizer)), ""
+    """A fresh screen for a fresh recording, whose sound is kept where that is wished and there is room for it."""
+    said = fresh(lambda keep_in: ear.begin(keep_in=keep_in), keep)
+    return view(Moment(opening=True), names_of(recognizer)), said
+
+
+def fresh(begin: Callable[[Path | None], None], keep: bool) -> str:
+    """Begin a session; a notice where its sound is to be kept and cannot be."""
+    try:
+        begin(private_folder() if keep else None)
+    except (OSError, RuntimeError) as error:  # soundfile's own
+        begin(None)
+        return notice(texts.KEEP_FAILED.format(reason=getattr(error, "strerror", None) or error), "error")
+    return ""
 
 
 def device_choices() -> tuple[list[tuple[str, str]], str]:
@@ -86,8 +96,8 @@ def device_choices() -> tuple[list[tuple[str, str]], str]:
 
 def start_computer(recognizer: Recognizer, ear: ComputerEar, device: str, keep: bool = False) -> tuple[str, str]:
     """Open the microphone of this computer."""
-    ear.start(recognizer, device or None, keep_in=private_folder() if keep else None)
-    return view(ear.look(), names_of(recognizer)), ""
+    said = fresh(lambda keep_in: ear.start(recognizer, device or None, keep_in=keep_in), keep)
+    return view(ear.look(), names_of(recognizer)), said
 
 
 def look_computer(recognizer: Recognizer, ear: ComputerEar) -> tuple[str, str, bool]:
@@ -119,7 +129,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         gr.HTML(f'<h2>{texts.EMPTY_TITLE}</h2><p>{texts.EMPTY_TEXT}</p><p class="quiet">{texts.SYNTHETIC}</p>')
         try_it = gr.Button(texts.EXAMPLES_BUTTON, variant="primary", elem_id="live-examples")
     learning = gr.HTML("", elem_id="live-learning")
-    with gr.Row(elem_classes="live-row", visible=False) as ready:
+    with gr.Row(elem_classes=AWAY) as ready:  # hidden, not taken away: a microphone that listens is stopped first
         with gr.Column(scale=1, min_width=280, elem_classes="live-controls"):
             where = gr.Radio(
                 [texts.BROWSER_MICROPHONE, texts.COMPUTER_MICROPHONE],
@@ -145,7 +155,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 again = gr.Button(texts.FIND_DEVICES, size="sm", elem_id="live-devices")
             said = gr.HTML("", elem_id="live-notice")
             watcher = gr.HTML(refusals(), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="live-denied")
-            build_live_row(recognizer, where, ear, computer)
+            build_live_row(recognizer, ear, computer)
             with gr.Column(visible=False, elem_id="live-save") as saving:
                 gr.HTML(f"<h3>{texts.SESSION_SAVE}</h3>")
                 with gr.Row(elem_classes="pair"):
@@ -183,7 +193,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         [microphone, ear],
         [screen, said],
         stream_every=SLICE_SECONDS,
-        time_limit=SESSION_SECONDS,
+        time_limit=round(SESSION_SECONDS) + 60,  # later than the ear, which says so
         concurrency_limit=VISITORS,
         **private,
     )
@@ -235,7 +245,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     def refresh() -> list[Any]:
         nobody = not recognizer.store.profiles()
-        return [gr.Column(visible=nobody), gr.Row(visible=not nobody)]
+        return [gr.Column(visible=nobody), gr.Row(elem_classes=AWAY if nobody else THERE)]
 
     return Tab([empty, ready], refresh, [enrolled], [ear, computer])
 

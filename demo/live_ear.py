@@ -31,7 +31,7 @@ from demo.leavings import discard
 
 RING_SECONDS = 30.0  # s of sound kept; what comes in one slice beyond it is lost and counted
 RING_SAMPLES = round(RING_SECONDS * SAMPLE_RATE)
-KEPT_ANSWERS = 4320  # closed segments kept (six hours)
+SESSION_SECONDS = 6 * 3600.0  # s after which a session takes nothing more: all of it is kept to be saved
 KEPT_GAPS = 1000
 GAP_SECONDS = 1.0  # s of sound missing by the clock that count as lost; less is the way through browser and network
 DRIFT = 0.002  # s a second by which the usual delay may grow: a sound card's clock is not the computer's
@@ -42,8 +42,9 @@ MIN_REST_SAMPLES = round(MIN_REST_SECONDS * SAMPLE_RATE)
 class Moment:
     """What a live screen shows. `current`: the answer to the last 5 s. `closed`: the segments, oldest first. `open`:
     the span that is not closed yet. `gaps`: where sound was lost. `image`: what the CNN saw, uint8 (80, 500). `level`:
-    dBFS of the last second. `at`: s since the session began, gaps included. `lost`: s of it that never came. `opening`:
-    the microphone was asked for and has not sent anything."""
+    dBFS of the last second. `at`: s since the session began, gaps included. `lost`: s of it that never came.
+    `kept_until`: s at which the kept sound ends because the disk took no more. `full`: the session has lasted as long
+    as it can. `opening`: the microphone was asked for and has not sent anything."""
 
     current: Answer | None = None
     closed: tuple[Answer, ...] = ()
@@ -54,6 +55,8 @@ class Moment:
     at: float = 0.0
     lost: float = 0.0
     overflows: int = 0
+    kept_until: float | None = None
+    full: bool = False
     listening: bool = False
     opening: bool = False
 
@@ -83,14 +86,22 @@ class LiveEar:
         self._lock = threading.RLock()
         self.kept: KeptSound | None = None
         self.written: list[str] = []  # the session, to be saved
+        self.used = 0.0  # s, monotonic: when there was last something new to show
         self.begin()
 
     def __deepcopy__(self, _memo) -> LiveEar:
         return LiveEar(now=self._now)
 
+    @property
+    def full(self) -> bool:
+        """Has the session lasted as long as it can? Then nothing is heard any more: it is time for `end`."""
+        return self._total >= SESSION_SECONDS * SAMPLE_RATE
+
     def begin(self, *, keep_in: Path | None = None) -> None:
-        """Forget everything; a new recording starts. `keep_in`: a folder where its sound is kept to be saved."""
+        """Forget everything; a new recording starts. `keep_in`: a folder where its sound is kept to be saved. Raises
+        `OSError` or `RuntimeError` where that cannot be written to."""
         with self._lock:
+            self.used = time.monotonic()
             if self.kept is not None:
                 self.kept.discard()
             discard(self.written)
@@ -102,7 +113,7 @@ class LiveEar:
             self._broken: deque[tuple[int, np.ndarray]] = deque(maxlen=10)  # what was open before a hole, and its place
             self._gaps: deque[Segment] = deque(maxlen=KEPT_GAPS)
             self._lost = 0  # samples
-            self._closed: deque[Answer] = deque(maxlen=KEPT_ANSWERS)
+            self._closed: list[Answer] = []
             self._resampler, self._rate = None, 0
             self._began: float | None = None
             self._counted, self._usual = 0.0, 0.0  # s of sound accounted for; s it is usually behind the clock
@@ -118,13 +129,13 @@ class LiveEar:
     def hear(
         self, samples: np.ndarray, rate: int, *, missing: float | None = None, complete: float | None = None
     ) -> None:
-        """Take a slice: (n,) or (n, channels), any type, at `rate` Hz; nothing after `end`.
+        """Take a slice: (n,) or (n, channels), any type, at `rate` Hz; nothing after `end` or when the session is full.
 
         `missing`: s of sound known to be lost before it; None: found out by the clock. `complete`: s on the sender's
         clock when it was complete; None: now.
         """
         with self._lock:
-            if self._ended:
+            if self._ended or self.full:
                 return
             mono = to_mono(samples)
             if missing is None:
@@ -138,6 +149,7 @@ class LiveEar:
     def look(self, recognizer: Recognizer, *, overflows: int = 0) -> Moment:
         """Close the segments that are full, judge the last 5 s, and say what to show."""
         with self._lock:
+            self.used = time.monotonic()
             if self._ended:
                 return self.moment
             self._close_full(recognizer)
@@ -157,6 +169,8 @@ class LiveEar:
                 at=self._total / SAMPLE_RATE,
                 lost=self._lost / SAMPLE_RATE,
                 overflows=overflows,
+                kept_until=self._kept_until,
+                full=self.full,
                 listening=True,
             )
             return self.moment
@@ -169,6 +183,7 @@ class LiveEar:
     def end(self, recognizer: Recognizer) -> Moment:
         """No more sound: a rest of 2.5 s, or all there is of a first segment, is closed too. The answers stay."""
         with self._lock:
+            self.used = time.monotonic()
             if self._ended:
                 return self.moment
             self._ended = True
@@ -181,8 +196,13 @@ class LiveEar:
                 self.kept.close()
             at = self._total / SAMPLE_RATE
             times = {"at": at, "lost": self._lost / SAMPLE_RATE, "gaps": tuple(self._gaps), "open": Segment(at, at)}
-            self.moment = replace(self.moment, closed=tuple(self._closed), listening=False, opening=False, **times)
+            still = {"listening": False, "opening": False, "full": self.full, "kept_until": self._kept_until}
+            self.moment = replace(self.moment, closed=tuple(self._closed), **still, **times)
             return self.moment
+
+    @property
+    def _kept_until(self) -> float | None:
+        return self.kept.seconds if self.kept is not None and self.kept.broken else None
 
     def _arrived(self, mono: np.ndarray, rate: int, gap: float) -> None:
         """A slice, before which `gap` seconds seem to be missing: the clock's word alone, until the next slice."""

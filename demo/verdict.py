@@ -20,7 +20,6 @@ from demo.answer_view import percent, shown
 from demo.computer_ear import ComputerEar
 from demo.live_ear import LiveEar
 from demo.notice_view import notice, trouble
-from demo.texts import COMPUTER_MICROPHONE
 
 
 class Verdicts:
@@ -60,6 +59,11 @@ class Verdicts:
 def about_a_person(answer: Answer | None) -> bool:
     """Can it be right or wrong: did somebody speak, and is anybody enrolled?"""
     return answer is not None and likeliest(answer) is not None
+
+
+def on_screen(browser: LiveEar, computer: ComputerEar) -> LiveEar:
+    """Whose answers the Live tab shows: of the microphone that had something to show last."""
+    return max(browser, computer.ear, key=lambda ear: ear.used)
 
 
 def latest(ear: LiveEar) -> list[Answer]:
@@ -190,10 +194,10 @@ def build_row(
     return box
 
 
-def build_live_row(recognizer: Recognizer, where: Any, ear: Any, computer: Any) -> Any:
-    """The row of the Live tab. `where`: the choice of microphone. `ear`, `computer`: the states that listen."""
+def build_live_row(recognizer: Recognizer, ear: Any, computer: Any) -> Any:
+    """The row of the Live tab. `ear`, `computer`: the states that listen."""
 
-    def find(choice: str, browser: LiveEar, here: ComputerEar) -> list[Answer]:
-        return latest(here.ear if choice == COMPUTER_MICROPHONE else browser)
+    def find(browser: LiveEar, here: ComputerEar) -> list[Answer]:
+        return latest(on_screen(browser, here))
 
-    return build_row(recognizer, [where, ear, computer], find, place="live", spacing=SEGMENT_SECONDS)
+    return build_row(recognizer, [ear, computer], find, place="live", spacing=SEGMENT_SECONDS)

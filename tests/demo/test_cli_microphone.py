@@ -140,7 +140,37 @@ def test_live_is_saved_on_request(everybody, playing, tmp_path):
     assert sorted(tmp_path.glob("*")) == sorted([*files, tmp_path / "loop.wav"])
     refused(command("live", "--home", everybody, "--save", tmp_path / "x.mp3"), "must end in .json")
     refused(command("live", "--home", everybody, "--save", tmp_path / "no" / "x.csv"), "no such folder")
-    refused(command("live", "--home", everybody, "--save", "/proc/x.wav"), "choose another place")  # not even by root
+    for name in ("x.wav", "x.csv"):  # not even by root
+        refused(command("live", "--home", everybody, "--save", f"/proc/{name}"), "choose another place")
+
+
+def test_a_microphone_that_fails_loses_nothing_of_what_was_heard(everybody, voice, need_program, tmp_path):
+    """The sound server goes away in the middle, and one of the places to save at is gone at the end."""
+    (tmp_path / "pulse").mkdir()
+    soundfile.write(tmp_path / "clip.wav", np.resize(voice("jo_test").samples, 60 * SAMPLE_RATE), SAMPLE_RATE)
+    files = [tmp_path / name for name in ("gone.csv", "a.json", "b.wav")]
+    save = [part for path in files for part in ("--save", path)]
+    with serving(tmp_path / "pulse", need_program) as server:
+        player = server.play(tmp_path / "clip.wav")
+        asked = ("--device", "pulse", "--home", everybody)
+        with (
+            interruptible("live", *asked, *save) as running,
+            interruptible("identify", "mic", *asked, "--json") as other,
+        ):
+            first = running.stdout.readline()
+            time.sleep(5)  # the other one, which began at the same time, has a segment too
+            files[0].mkdir()
+            server.stop()
+            player.kill()
+            player.wait()
+            out, err = running.communicate(timeout=PATIENCE)
+            told, complaint = other.communicate(timeout=PATIENCE)
+    assert first.startswith("00:00-00:05  ") and "talk time" in out
+    assert (running.returncode, other.returncode) == (2, 2)
+    assert "has sent nothing" in err and "gone.csv could not be written" in err and err.count("saved ") == 2, err
+    segments = json.loads(files[1].read_text())["segments"]
+    assert len(segments) >= 1 and soundfile.info(files[2]).duration >= segments[-1]["segment"]["end"] - 0.1
+    assert "has sent nothing" in complaint and len(json.loads(told)["segments"]) >= 1
 
 
 def test_devices(sound_server):

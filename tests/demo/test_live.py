@@ -1,6 +1,7 @@
 """The Live tab with real voices: the ear of a session, and what the screen says."""
 
 import json
+import sys
 import time
 from copy import deepcopy
 from pathlib import Path
@@ -13,11 +14,13 @@ from core.audio import SAMPLE_RATE, Audio, concatenate, decode, resample
 from core.heads import UNKNOWN, Decision
 from core.recognizer import takes_over
 from core.segments import Segment
-from demo import live, live_view, texts
+from demo import live, live_ear, live_view, texts
+from demo.cli_live import judged
 from demo.computer_ear import ComputerEar
 from demo.live_ear import RING_SAMPLES, LiveEar
 from demo.live_session import SavedSession, save
 from demo.slices import stamp
+from demo.verdict import latest, on_screen
 from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
 
 
@@ -330,6 +333,64 @@ def test_the_last_answer_stays_when_listening_ends(recognizer, voice):
     assert texts.LISTENING in live.view(ear.look(recognizer), {})
     html, _ = live.stopped(recognizer, ear)
     assert texts.STOPPED in html and '<div class="card-name">Amina</div>' in html
+
+
+def test_a_session_ends_when_it_is_full_and_keeps_its_beginning(recognizer, voice, monkeypatch):
+    monkeypatch.setattr(live_ear, "SESSION_SECONDS", 12.0)
+    ear, sound = LiveEar(), voice("kofi_test")
+    for at in range(14):
+        ear.hear(sound.between(at, at + 1).samples, SAMPLE_RATE, missing=0.0)
+        moment = ear.look(recognizer)
+        assert moment.full == ear.full == (at >= 11)
+    assert moment.at == 12.0 and " is-full" in live.view(moment, {})
+    moment = ear.end(recognizer)
+    assert [one.segment.start for one in moment.closed] == [0.0, 5.0]
+    html = live.view(moment, {})
+    assert "This session is full" in html and "is-full" not in html  # the next one is not stopped for it
+    blocks = (sound.between(index / 2, (index + 1) / 2) for index in range(40))
+    assert len(list(judged(recognizer, blocks, ear=(ear := LiveEar())))) == 11
+    assert ear.moment.at == 12.0 and ear.moment.full and not ear.moment.listening
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit of a file's size to stand for a full disk")
+def test_a_disk_that_is_full_ends_the_sound_and_not_the_session(recognizer, voice, tmp_path):
+    import resource
+
+    ear, sound = LiveEar(), voice("kofi_test")
+    ear.begin(keep_in=tmp_path)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (5 * 2 * SAMPLE_RATE, hard))
+    try:
+        for at in range(8):
+            ear.hear(sound.between(at, at + 1).samples, SAMPLE_RATE, missing=0.0)
+            moment = ear.look(recognizer)
+        assert moment.kept_until == 4.0 and moment.current.both.name == "Kofi" and moment.at == 8.0
+        moment = ear.end(recognizer)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert "the disk took no more sound: what is kept of it ends at 00:04" in live.view(moment, {})
+    assert soundfile.info(ear.kept.path).duration >= 4.0
+    ear.leave()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_where_sound_cannot_be_kept_that_is_said_and_the_session_begins(recognizer, tmp_path, monkeypatch):
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gone"))
+    ear = LiveEar()
+    html, said = live.begun(recognizer, ear, True)
+    assert "is-opening" in html and "is not kept (No such file" in said and ear.kept is None
+
+
+def test_what_is_on_the_screen_is_judged_right_or_wrong(recognizer, voice):
+    """A session of either microphone stays on the screen until the other has something to show."""
+    browser, computer = LiveEar(), ComputerEar()
+    computer.ear.begin()
+    assert on_screen(browser, computer) is computer.ear
+    browser.hear(voice("kofi_test").samples[: 6 * SAMPLE_RATE], SAMPLE_RATE)
+    live.stopped(recognizer, browser)
+    assert on_screen(browser, computer) is browser and latest(browser)[0].both.name == "Kofi"
+    computer.ear.end(recognizer)
+    assert on_screen(browser, computer) is computer.ear
 
 
 def test_a_device_that_is_not_there_is_said(recognizer):
