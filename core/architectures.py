@@ -17,7 +17,7 @@ import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
 from core.errors import DatasetError
-from core.evaluation import draw, mean_embedding, measure_cosine
+from core.evaluation import draw, mean_embedding, measure_cosine, rivals_only
 from core.examples import Examples
 from core.operations import operations
 from core.spectral import CLASSIC, COLUMNS
@@ -85,7 +85,7 @@ def strangers(held: Examples) -> Strangers:
         raise DatasetError(
             f"{len(enrol)} held-out speakers with two segments, 2 are needed: make the dataset with --split speaker"
         )
-    same = np.concatenate(single) & (several > 0)
+    same = rivals_only(np.concatenate(single))
     return Strangers(tuple(enrol), np.concatenate(tests), np.concatenate(owner), same, several)
 
 

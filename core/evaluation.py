@@ -141,6 +141,13 @@ def mean_embedding(embeddings: np.ndarray) -> np.ndarray:
     return mean / np.linalg.norm(mean)
 
 
+def rivals_only(same_recording: Sequence[bool] | np.ndarray) -> np.ndarray:
+    """Who, or which tests, to leave out of the tests of being recognised: those of one recording, unless there is
+    nothing else. bool, as long as `same_recording`."""
+    same = np.array(same_recording, bool)
+    return same & (not same.all())
+
+
 def measure(
     owner: np.ndarray,
     draws: np.ndarray,

@@ -13,7 +13,7 @@ import numpy as np
 from core import protocol
 from core.audio import SEGMENT_SECONDS
 from core.embedder import Embedder, Embeddings, joined, with_windows
-from core.evaluation import Cell, FittedHeads, draw
+from core.evaluation import Cell, FittedHeads, draw, rivals_only
 from core.heads import Calibration
 from core.rooms import ROOMS
 
@@ -86,15 +86,13 @@ def gather(
         names.append(subject.name)
         progress(len(names), len(people))
     calibration = Calibration(**embedder.calibration)
-    single = np.array(single, bool)
-    single &= not single.all()  # then there is nothing else
     return Voices(
         tuple(names),
         tuple(segments),
         tuple(windows),
         joined(tests),
         np.array(owner, int),
-        single,
+        rivals_only(single),
         embedder.cohort,
         calibration,
     )

@@ -16,7 +16,7 @@ from core.augment import Chances, SpectrogramAugmenter
 from core.examples import Examples
 from core.spectrogram import BANDS, FRAMES
 from core.training import Batch, Recipe, drawn, random_crops, targets
-from scripts.train_cnn import batches
+from scripts.train_cnn import Batches, batches
 
 VOICES, SEGMENTS = 400, 6
 STEPS, WARM = 12, 3  # batches that count, and before them
@@ -80,7 +80,7 @@ def measure_training(recipe: Recipe | None = None, **small) -> dict:
     fixed = images.astype(np.float32) / np.float32(255.0)
     steps = rate(recipe.batch, lambda: model.train_on_batch(fixed, wanted))
     made = rate(recipe.batch, lambda: next(ready))
-    with closing(batches(examples, noise, recipe, 0)) as stream:
+    with closing(batches(Batches(examples, noise, recipe), 0)) as stream:
         whole = rate(recipe.batch, lambda: model.train_on_batch(*next(stream)))
     work = 3 * operations(body, (BANDS, recipe.crop))
     ceiling = products_ceiling()

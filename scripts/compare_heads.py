@@ -109,7 +109,7 @@ def covariances(voices: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
 
 
 @dataclass(frozen=True, eq=False)
-class Trials:
+class HeadTrials:
     """All tests of all draws under one head: who speaks, `speakers` (n,); the score of that person, `own` (n,), nan for
     a stranger; those of the others enrolled, `others` (n, people), nan in the place of `own`."""
 
@@ -141,7 +141,7 @@ class Trials:
         return np.column_stack([self.measures(np.arange(len(self.own))), low, high])
 
 
-def tried(score: Scorer, drawn: list[Draw], model: str, cohort: np.ndarray) -> Trials:
+def tried(score: Scorer, drawn: list[Draw], model: str, cohort: np.ndarray) -> HeadTrials:
     """What a head says to the tests of every draw."""
     speakers, own, others = [], [], []
     for one in drawn:
@@ -151,11 +151,13 @@ def tried(score: Scorer, drawn: list[Draw], model: str, cohort: np.ndarray) -> T
         speakers.append(one.speakers)
         own.append(np.where(one.truth >= 0, scores[rows, one.truth], np.nan))
         others.append(np.where(one.truth[:, None] == np.arange(scores.shape[1]), np.nan, scores))
-    return Trials(np.concatenate(speakers), np.concatenate(own), np.concatenate(others))
+    return HeadTrials(np.concatenate(speakers), np.concatenate(own), np.concatenate(others))
 
 
-def together(parts: list[Trials]) -> Trials:
-    return Trials(*(np.concatenate([getattr(part, name) for part in parts]) for name in ("speakers", "own", "others")))
+def together(parts: list[HeadTrials]) -> HeadTrials:
+    return HeadTrials(
+        *(np.concatenate([getattr(part, name) for part in parts]) for name in ("speakers", "own", "others"))
+    )
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -213,9 +215,9 @@ def heads_of(model: str, half: Half, lead: float) -> dict[str, Scorer]:
     }
 
 
-def table(model: str, parts: list[Half], lead: float) -> dict[str, Trials]:
+def table(model: str, parts: list[Half], lead: float) -> dict[str, HeadTrials]:
     """By head what it says in all draws."""
-    rows: dict[str, list[Trials]] = {}
+    rows: dict[str, list[HeadTrials]] = {}
     for half in parts:
         heads = heads_of(model, half, lead)
         for name, score in heads.items():

@@ -41,7 +41,7 @@ from core.channels import CHANNELS
 from core.contest import Contest
 from core.dataset.build import audio_files
 from core.errors import DatasetError, SpeakerError
-from core.evaluation import Cell, draw
+from core.evaluation import Cell, draw, rivals_only
 from core.protocol import Subject
 
 NOISE = Path(__file__).resolve().parents[2] / "shared" / "speech" / "noise"
@@ -118,8 +118,7 @@ def heard(
     """One channel, speaker by speaker: (channel with length, model, cell as JSON has it)."""
     rows: dict[float, list[dict[str, np.ndarray]]] = {seconds: [] for seconds in args.seconds}
     owner, silent = [], np.zeros(len(subjects), int)
-    single = np.array([subject.same_recording for subject in subjects])
-    single &= not single.all()  # then there is nothing else
+    single = rivals_only([subject.same_recording for subject in subjects])
     for index, subject in enumerate(subjects):
         around = protocol.around(subject, subjects, noise)
         pieces, refused = protocol.pieces_through(
@@ -131,6 +130,7 @@ def heard(
         silent[index] = refused
         say(f"{channel}: heard {index + 1} of {len(subjects)}", last=False)
     noises = {"noise": f"{len(noise)} recordings" if noise else "pink"} if channel == "noise10" else {}
+    owners = np.array(owner, dtype=np.int64)
     for seconds, parts in rows.items():
         key = channel if seconds == SEGMENT_SECONDS else f"{channel}@{seconds:g}s"
         joined = {network: np.concatenate([part[network] for part in parts]) for network in parts[0]}
@@ -143,7 +143,6 @@ def heard(
                 "seconds": seconds,
                 **noises,
             }
-            owners = np.array(owner, dtype=np.int64)
             for model, cell in contest.cells(group, joined, owners, single[owners]).items():
                 identity = model if model == "resemblyzer" else contest.embedder.model_id
                 yield key + name, model, written(cell) | extra | {"model": identity}

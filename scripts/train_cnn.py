@@ -14,7 +14,8 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 from queue import Empty
@@ -97,35 +98,33 @@ def favoured(names: Sequence[str], wish: str) -> np.ndarray | None:
     return np.where(found, times, 1.0)
 
 
-def produce(
-    queue,
-    examples: Examples,
-    noise: np.ndarray,
-    recipe: Recipe,
-    step: int,
-    chances: Chances | None,
-    favour: np.ndarray | None,
-) -> None:
-    """Runs in a process of its own: augmented batches (uint8 images, targets), in order."""
-    if hasattr(os, "nice"):
-        os.nice(1)
-    augmenter = SpectrogramAugmenter(noise, chances)
-    for chosen, chance in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step, favour=favour):
-        crops = random_crops(examples.values[chosen], recipe.crop, chance)
-        queue.put((augmenter(crops, chance), targets(examples, chosen)))
+@dataclass(frozen=True, eq=False)
+class Batches:
+    """What batches are made of. `chances`: of each augmentation, None as usual. `favour` (speakers,): how many times as
+    often each voice is drawn."""
+
+    examples: Examples
+    noise: np.ndarray
+    recipe: Recipe
+    chances: Chances | None = None
+    favour: np.ndarray | None = None
+
+    def produce(self, queue, step: int) -> None:
+        """Runs in a process of its own: augmented batches (uint8 images, targets), in order."""
+        if hasattr(os, "nice"):
+            os.nice(1)
+        augmenter, recipe = SpectrogramAugmenter(self.noise, self.chances), self.recipe
+        chosen_ones = drawn(self.examples.speakers, recipe.batch, seed=recipe.seed, step=step, favour=self.favour)
+        for chosen, chance in chosen_ones:
+            crops = random_crops(self.examples.values[chosen], recipe.crop, chance)
+            queue.put((augmenter(crops, chance), targets(self.examples, chosen)))
 
 
-def batches(
-    examples: Examples,
-    noise: np.ndarray,
-    recipe: Recipe,
-    step: int,
-    chances: Chances | None = None,
-    favour: np.ndarray | None = None,
-) -> Iterator[Batch]:
+def batches(made_of: Batches, step: int) -> Iterator[Batch]:
+    """Batches from `step` on, made by another process meanwhile."""
     context = get_context("fork" if sys.platform == "linux" else "spawn")
     queue = context.Queue(8)
-    worker = context.Process(target=produce, args=(queue, examples, noise, recipe, step, chances, favour), daemon=True)
+    worker = context.Process(target=made_of.produce, args=(queue, step), daemon=True)
     worker.start()
     try:
         while True:
@@ -229,7 +228,7 @@ def main(argv: list[str] | None = None) -> int:
 
     finished = fit(
         model,
-        lambda step: batches(examples, noise, recipe, step, chances, favour),
+        partial(batches, Batches(examples, noise, recipe, chances, favour)),
         recipe,
         args.output,
         validate=validate,
