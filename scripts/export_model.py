@@ -184,6 +184,8 @@ def write_description(args: argparse.Namespace, recipes: dict, calibration: dict
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
+    if os.environ["KERAS_BACKEND"] != "tensorflow":
+        raise SpeakerError(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']} cannot export: unset it, TensorFlow is needed")
     target, args.output = args.output, Path(tempfile.mkdtemp(prefix="export-"))
     try:
         made = exported(args)
