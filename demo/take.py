@@ -59,8 +59,10 @@ class Take:
     def leave(self) -> None:
         """The page is gone, or somebody was enrolled with it: nothing of the voice stays."""
         self.stop()
-        self._keep({BROWSER: [], COMPUTER: []})
-        self._gauge = None
+        before, self._gauge = self._parts, None
+        self._parts = {BROWSER: [], COMPUTER: []}  # another one: a recording that still goes on sees that
+        for part in chain(*before.values()):
+            self._let_go(part.path, part.owner)
 
     def of(self, where: str) -> Sequence[Part]:
         """The takes of one microphone; none of other sources."""
@@ -133,11 +135,9 @@ class Take:
 
     def drop(self, where: str, *, everything: bool = False) -> None:
         """Forget the latest take of a microphone, or all of them, and delete their files."""
-        self._keep({**self._parts, where: [] if everything else self._parts[where][:-1]})
-
-    def _keep(self, parts: dict[str, list[Part]]) -> None:
-        before, self._parts = self._parts, parts
-        for part in chain(*before.values()):
+        before = self._parts[where]
+        self._parts[where] = [] if everything else before[:-1]
+        for part in before:
             self._let_go(part.path, part.owner)
 
     def _let_go(self, path: str | None, owner: str) -> None:

@@ -164,6 +164,17 @@ def test_a_recording_that_still_goes_on_is_no_take_of_whoever_comes_next(kofi_sp
         assert len(made.of(COMPUTER)) == (0 if left else 1)
 
 
+def test_a_take_that_is_removed_does_not_take_the_recording_along_that_goes_on(kofi_speaks, voice, tmp_path):
+    made = Take()
+    list(made.record(None))
+    recording = made.record(None)
+    for _ in range(4):
+        next(recording)
+    made.drop(COMPUTER)
+    recording.close()
+    assert [part.sound.duration for part in made.of(COMPUTER)] == [pytest.approx(3.0)]
+
+
 def test_enrol_ends_a_recording_of_this_computer_and_uses_it(kofi_speaks):
     made = Take()
     recording = made.record(None)

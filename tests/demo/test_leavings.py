@@ -6,7 +6,7 @@ import time
 import numpy as np
 
 from core.audio import SAMPLE_RATE, resample
-from demo import leavings, slices
+from demo import leavings, slices, texts
 from demo.live_ear import LiveEar
 from tests.demo.browserless import Page, file_data, wav
 from tests.demo.conftest import GRACE
@@ -67,6 +67,29 @@ def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
     assert os.path.exists(mine)
     again.close()
     assert until(lambda: not os.path.exists(mine))
+
+
+def press(page: Page, button: str, data: list) -> None:
+    """The event of that button alone."""
+    mine = [[page.component(button), "click"]]
+    assert page.run(next(one for one in page.config["dependencies"] if one["targets"] == mine), data)[-1]["success"]
+
+
+def test_a_take_that_is_removed_is_gone_from_the_disk_unless_another_page_needs_it(server, voice):
+    _, url = server
+    pages, content = [Page(url), Page(url)], wav(voice("jo_test").samples, SAMPLE_RATE)
+    for page in pages:
+        path = page.upload("recording.wav", content)
+        page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
+    press(pages[0], "enrol-drop", [None, texts.FROM_BROWSER])
+    assert os.path.exists(path)
+    pages[0].run(pages[0].event("enrol-microphone", "input"), [None, file_data(path)])  # said again, word for word
+    press(pages[1], "enrol-over", [None, texts.FROM_BROWSER])
+    assert os.path.exists(path)
+    press(pages[0], "enrol-over", [None, texts.FROM_BROWSER])
+    assert not os.path.exists(path)
+    for page in pages:
+        page.close()
 
 
 def test_the_same_recording_sent_by_two_pages_stays_until_both_are_gone(server, voice):
