@@ -234,6 +234,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
 
     def refresh() -> list:
         few = len(people_of(recognizer)) < MIN_PEOPLE
-        return [gr.Column(visible=few), gr.Column(visible=not few), recognizer.store.revision()]
+        left = "" if few else gr.skip()  # examples that are gone are not said to be there
+        return [gr.Column(visible=few), gr.Column(visible=not few), recognizer.store.revision(), left]
 
-    return Tab([empty, ready, revision], refresh, [enrolled])
+    return Tab([empty, ready, revision, said], refresh, [enrolled])

@@ -245,9 +245,9 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     def refresh() -> list[Any]:
         nobody = not recognizer.store.profiles()
-        return [gr.Column(visible=nobody), gr.Row(elem_classes=AWAY if nobody else THERE)]
+        return [gr.Column(visible=nobody), gr.Row(elem_classes=AWAY if nobody else THERE), "" if nobody else gr.skip()]
 
-    return Tab([empty, ready], refresh, [enrolled], [ear, computer])
+    return Tab([empty, ready, learning], refresh, [enrolled], [ear, computer])
 
 
 def _buttons(gr: Any, *, listening: bool) -> tuple:

@@ -92,10 +92,15 @@ def test_when_everybody_is_deleted_live_ends_and_gives_its_place_back(asked):
     asked.wait_for_function("listening() === 0")
     open_tab(asked, "Live")
     asked.locator("#live-examples").click()
+    asked.locator("#live-learning .notice-good").wait_for()
     asked.locator("#live-screen").get_by_text("Not listening").wait_for()
     assert any("/stream/" in url for url in closed), closed
     asked.locator("#live-microphone button", has_text="Record").click()
     asked.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
+    open_tab(asked, "Speakers")
+    asked.locator("#delete-all").click()
+    asked.locator("#delete-yes").click()
+    asked.locator("#live-learning .notice-good").wait_for(state="detached")  # nobody is said to be enrolled any more
     assert asked.complaints == []
 
 
