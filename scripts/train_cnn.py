@@ -2,6 +2,10 @@
 
     python scripts/train_cnn.py dataset --output runs/cnn
     python scripts/train_cnn.py dataset --output runs/cnn-long --start runs/cnn --crop 300 --margin 0.3 --steps 800
+    python scripts/train_cnn.py dataset --output runs/head --start pretrained/cnn.onnx --head-only --steps 400
+
+An exported network has no directions of voices any more: trained at once it unlearns more than it learns, so let the
+head find them first, then go on from that run.
 
 Stop it any time and run it again: it goes on from its checkpoint. `KERAS_BACKEND=torch` with `--precision
 mixed_bfloat16` is the fastest on a CPU that knows bfloat16.
@@ -49,6 +53,11 @@ def arguments() -> argparse.ArgumentParser:
         type=Path,
         metavar="RUN",
         help="begin with the weights of this finished run, or of an exported cnn.onnx",
+    )
+    parser.add_argument(
+        "--head-only",
+        action="store_true",
+        help="leave the network as it is and train what stands on it alone: the first stage behind --start cnn.onnx",
     )
     parser.add_argument("--architecture", default="cnn", help="a name in core.networks.ARCHITECTURES")
     parser.add_argument("--steps", type=int, default=8000, help="batches in all (default 8000)")
@@ -209,6 +218,7 @@ def main(argv: list[str] | None = None) -> int:
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
     body = ARCHITECTURES[args.architecture]()
+    body.trainable = not args.head_only
     model = with_margin_head(body, len(examples.names), 0 if examples.teacher is None else examples.teacher.shape[1])
     optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
     margin_compiled(model, optimizer, args.teacher)
@@ -236,7 +246,7 @@ def main(argv: list[str] | None = None) -> int:
         minutes=args.minutes,
     )
     more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
-    more |= {"favour": args.favour, "augment": args.augment}
+    more |= {"favour": args.favour, "augment": args.augment, "head_only": args.head_only}
     save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

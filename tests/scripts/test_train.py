@@ -105,6 +105,21 @@ def test_a_few_steps_stopped_and_gone_on_with(dataset, tmp_path, script):
     ]
 
 
+@pytest.mark.slow
+def test_the_head_alone_is_trained_and_the_network_that_ships_stays_as_it_is(dataset, tmp_path):
+    words = (dataset, "--output", tmp_path, "--batch", "4", "--crop", "100", "--steps", "3", "--head-only")
+    begun = train("train_cnn", *words, "--start", ROOT / "pretrained" / "cnn.onnx", "--minutes", "0")
+    assert begun.returncode == 0, begun.stderr[-2000:]
+    with np.load(tmp_path / "checkpoint.npz") as file:
+        before = dict(file)
+    assert train("train_cnn", *words).returncode == 0
+    with np.load(tmp_path / "checkpoint.npz") as file:
+        moved = [name for name in before if name[0] == "v" and not np.array_equal(file[name], before[name])]
+        shapes = {file[name].shape for name in moved}
+    assert shapes - {()} == {(192, 3)}  # directions and how they move; the optimizer counts its steps
+    assert json.loads((tmp_path / "recipe.json").read_text())["head_only"]
+
+
 @pytest.mark.parametrize("script", RUNS)
 def test_no_dataset_is_one_line_and_exit_code_2(tmp_path, script):
     done = train(script, tmp_path, "--output", tmp_path / "run")
