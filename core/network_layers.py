@@ -27,7 +27,7 @@ class BatchNorm(layers.BatchNormalization):
         super().__init__(momentum=momentum, epsilon=epsilon, **kwargs)
 
     def call(self, inputs, training=None, mask=None):
-        if not training or keras.backend.backend() != "torch":
+        if not (training and self.trainable) or keras.backend.backend() != "torch":
             return super().call(inputs, training=training, mask=mask)
         import torch
 

@@ -118,15 +118,20 @@ class Batches:
     chances: Chances | None = None
     favour: np.ndarray | None = None
 
-    def produce(self, queue, step: int) -> None:
-        """Runs in a process of its own: augmented batches (uint8 images, targets), in order."""
-        if hasattr(os, "nice"):
-            os.nice(1)
+    def made(self, step: int) -> Iterator[Batch]:
+        """Augmented batches from `step` on, in order, images still uint8."""
         augmenter, recipe = SpectrogramAugmenter(self.noise, self.chances), self.recipe
         chosen_ones = drawn(self.examples.speakers, recipe.batch, seed=recipe.seed, step=step, favour=self.favour)
         for chosen, chance in chosen_ones:
             crops = random_crops(self.examples.values[chosen], recipe.crop, chance)
-            queue.put((augmenter(crops, chance), targets(self.examples, chosen)))
+            yield augmenter(crops, chance), targets(self.examples, chosen)
+
+    def produce(self, queue, step: int) -> None:
+        """Runs in a process of its own."""
+        if hasattr(os, "nice"):
+            os.nice(1)
+        for batch in self.made(step):
+            queue.put(batch)
 
 
 def batches(made_of: Batches, step: int) -> Iterator[Batch]:
@@ -151,16 +156,19 @@ def batches(made_of: Batches, step: int) -> Iterator[Batch]:
         worker.terminate()
 
 
-def begin_with_exported(model, body, path: Path, examples: Examples) -> None:
-    """Weights of an exported network; each speaker's direction begins at the embedding of one of their images."""
+def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
+    """Weights of an exported network, normalised by what it will see in training, so that it behaves there as it did;
+    each speaker's direction begins at the embedding of one of their images."""
     from core.exchange import restore_exported
 
+    examples = made_of.examples
     first = np.sort(np.unique(examples.speakers, return_index=True)[1])
 
     def prepared(chosen: np.ndarray) -> np.ndarray:
         return examples.values[chosen].astype(np.float32) / np.float32(255.0)
 
-    restore_exported(body, path, prepared(first[:: max(1, len(first) // 256)]))
+    images, _ = next(made_of.made(0))
+    restore_exported(body, path, images.astype(np.float32) / np.float32(255.0))
     parts = [body.predict_on_batch(prepared(first[start : start + 64])) for start in range(0, len(first), 64)]
     directions = np.zeros(model.get_layer("cosines").directions.shape, np.float32)
     directions[:, examples.speakers[first]] = np.concatenate(parts).T
@@ -222,14 +230,14 @@ def main(argv: list[str] | None = None) -> int:
     model = with_margin_head(body, len(examples.names), 0 if examples.teacher is None else examples.teacher.shape[1])
     optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
     margin_compiled(model, optimizer, args.teacher)
-    if args.start and not (args.output / "checkpoint.npz").is_file():
-        if args.start.suffix == ".onnx":
-            begin_with_exported(model, body, args.start, examples)
-        else:
-            begin_with_run(model, body, args.start)
-
     usual = asdict(Chances(masks=0.5 if recipe.masks else 0.0))
     chances = Chances(**{name: min(1.0, args.augment * often) for name, often in usual.items()})
+    made_of = Batches(examples, noise, recipe, chances, favour)
+    if args.start and not (args.output / "checkpoint.npz").is_file():
+        if args.start.suffix == ".onnx":
+            begin_with_exported(model, body, args.start, made_of)
+        else:
+            begin_with_run(model, body, args.start)
 
     def validate() -> float:
         images = held.values.astype(np.float32) / np.float32(255.0)
@@ -238,7 +246,7 @@ def main(argv: list[str] | None = None) -> int:
 
     finished = fit(
         model,
-        partial(batches, Batches(examples, noise, recipe, chances, favour)),
+        partial(batches, made_of),
         recipe,
         args.output,
         validate=validate,
