@@ -72,6 +72,17 @@ def renewed(recognizer: Recognizer, person: str | None) -> str:
     return said(work)
 
 
+class Presses:
+    """One per session; a copy is always a fresh one. `count`: how often a page was drawn because somebody was chosen by
+    hand, so that one that is drawn anew after a change does not come back over it."""
+
+    def __init__(self):
+        self.count = 0
+
+    def __deepcopy__(self, _memo) -> Presses:
+        return Presses()
+
+
 @dataclass(frozen=True)
 class Shown:
     """A person's page at one moment. `page`: HTML. `renewable`: are there sessions of other weights whose speech was
@@ -109,7 +120,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    chosen, asked, revision = gr.State(None), gr.State((EVERYBODY, None)), gr.State(-1)
+    chosen, asked, revision, presses = gr.State(None), gr.State((EVERYBODY, None)), gr.State(-1), gr.State(Presses())
     find = gr.Dropdown([], label=people_texts.FIND, visible=False, elem_id="person")
     with gr.Column(visible=False, elem_id="person-page") as panel:
         page = gr.HTML("")
@@ -155,24 +166,33 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield name, gr.Column(visible=True), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
 
-    def again(name: str | None) -> Iterator[tuple]:
+    def again(name: str | None, latest: Presses) -> Iterator[tuple]:
         """After people have changed. With nobody open nothing is to do: who was pressed on meanwhile stays open."""
-        if name:
-            yield from opened(name)
-        else:
-            yield tuple(gr.skip() for _ in view)
+        before = latest.count
+        for update in opened(name) if name else ():
+            if latest.count != before:
+                break
+            yield update
+        yield tuple(gr.skip() for _ in view)
 
-    def pressed(event) -> Iterator[tuple]:
-        yield from opened(str((event._data or {}).get("name") or ""))
+    def by_hand(name: str | None, latest: Presses) -> Iterator[tuple]:
+        for update in opened(name):
+            latest.count += 1
+            yield update
+
+    def pressed(latest: Presses, event) -> Iterator[tuple]:
+        yield from by_hand(str((event._data or {}).get("name") or ""), latest)
 
     pressed.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
     quietly = {"concurrency_limit": CHECKS, "trigger_mode": "always_last", **private}
     mark = "() => setTimeout(() => window.whoIsOpen && window.whoIsOpen.mark(), 50)"
     for event in (
-        people.select(pressed, None, view, **quietly),
-        find.input(opened, find, view, **quietly),
-        form.latest.change(lambda who: (yield from again(who and who[0])), form.latest, view, **quietly),
-        revision.change(again, chosen, view, **quietly),
+        people.select(pressed, presses, view, **quietly),
+        find.input(by_hand, [find, presses], view, **quietly),
+        form.latest.change(
+            lambda who, latest: (yield from again(who and who[0], latest)), [form.latest, presses], view, **quietly
+        ),
+        revision.change(again, [chosen, presses], view, **quietly),
         close.click(closed, None, view, **private),
     ):
         event.then(None, None, None, js=mark, **private)

@@ -75,5 +75,15 @@ def test_people_who_change_while_nobody_is_open_close_nobodys_page(people):
     ]
     assert len(follow) == 2  # after people changed, and after an enrolment
     for event in follow:
-        (said,) = event.fn(None)
+        (said,) = event.fn(None, person.Presses())
         assert len(said) == len(event.outputs) and all(one == gr.skip() for one in said)
+
+    # nor does the page of somebody come back over the one that was pressed on meanwhile: deleting would ask about the
+    # wrong person
+    after_change = next(event.fn for event in follow if event.fn.__name__ == "again")
+    drawn = after_change("Amina", presses := person.Presses())
+    assert next(drawn)[0] == "Amina"
+    presses.count += 1
+    (rest,) = drawn
+    assert all(one == gr.skip() for one in rest)
+    assert [one[0] for one in after_change("Amina", presses)][0] == "Amina"
