@@ -11,13 +11,12 @@ from pathlib import Path
 from core.audio import Audio
 from core.errors import StoreError
 from core.recognizer import Recognizer
-from core.segments import clock
 from core.timeline import FORMATS, Answer, Timeline
-from demo import texts
 from demo.cli_live_view import picture
 from demo.cli_source import MIC, opened, stop_by_interrupt, until, until_it_fails
 from demo.cli_text import AnswerLines, talk_time
-from demo.live_ear import SESSION_SECONDS, LiveEar, Moment
+from demo.live_ear import LiveEar, Moment
+from demo.live_view import disk_full, session_full
 
 BLOCKS_A_SECOND = 2  # the microphone gives 0.5 s at a time
 SOUND_FORMAT = "wav"  # what --save takes besides the timelines
@@ -57,7 +56,7 @@ def live(
             raise failed[0] if failed else KeyboardInterrupt  # stopped before anything was heard
         timeline = Timeline(MIC, recognizer.model_id, ear.moment.closed)
         print("\n".join(talk_time(timeline)), flush=True)
-        for note in _odd(ear.moment):
+        for note in (*session_full(ear.moment), *disk_full(ear.moment)):
             print(f"note: {note}", file=sys.stderr)
         for path in targets:
             try:
@@ -72,13 +71,6 @@ def live(
     if failed:
         raise failed[-1]
     return timeline
-
-
-def _odd(moment: Moment) -> Iterator[str]:
-    if moment.full:
-        yield texts.SESSION_FULL.format(hours=SESSION_SECONDS / 3600)
-    if moment.kept_until is not None:
-        yield texts.DISK_FULL.format(clock=clock(moment.kept_until))
 
 
 def judged(

@@ -50,17 +50,24 @@ def losses(moment: Moment) -> str:
         found.append(texts.LOST.format(seconds=moment.lost, count=texts.counted(len(moment.gaps), "gap")))
     if moment.overflows:
         found.append(texts.counted(moment.overflows, "input overflow"))
-    found = found or [texts.NOTHING_LOST]
-    if moment.kept_until is not None:
-        found.append(texts.DISK_FULL.format(clock=clock(moment.kept_until)))
-    return ", ".join(found)
+    return ", ".join([*(found or [texts.NOTHING_LOST]), *disk_full(moment)])
+
+
+def disk_full(moment: Moment) -> list[str]:
+    """Where the kept sound ends early; [] where it does not."""
+    return [] if moment.kept_until is None else [texts.DISK_FULL.format(clock=clock(moment.kept_until))]
+
+
+def session_full(moment: Moment) -> list[str]:
+    """That the session has lasted as long as it can; [] where it has not."""
+    return [texts.SESSION_FULL.format(hours=SESSION_SECONDS / 3600)] if moment.full else []
 
 
 def advice(moment: Moment, warning: str) -> str:
     """One sentence about what could be better now; '' where all is well."""
     current = moment.current
-    if moment.full:
-        return texts.SESSION_FULL.format(hours=SESSION_SECONDS / 3600)
+    if full := session_full(moment):
+        return full[0]
     if current is None or not moment.listening:
         return ""
     if warning:

@@ -164,7 +164,7 @@ def test_a_recording_that_still_goes_on_is_no_take_of_whoever_comes_next(kofi_sp
         assert len(made.of(COMPUTER)) == (0 if left else 1)
 
 
-def test_a_take_that_is_removed_does_not_take_the_recording_along_that_goes_on(kofi_speaks, voice, tmp_path):
+def test_a_take_that_is_removed_does_not_take_the_recording_along_that_goes_on(kofi_speaks):
     made = Take()
     list(made.record(None))
     recording = made.record(None)

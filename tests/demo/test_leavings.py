@@ -69,6 +69,16 @@ def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
     assert until(lambda: not os.path.exists(mine))
 
 
+def sent_by_two(server, sound) -> tuple[list[Page], str]:
+    """The same recording, sent by two pages; where it is."""
+    _, url = server
+    pages = [Page(url), Page(url)]
+    for page in pages:
+        path = page.upload("recording.wav", wav(sound.samples, SAMPLE_RATE))
+        page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
+    return pages, path
+
+
 def press(page: Page, button: str, data: list) -> None:
     """The event of that button alone."""
     mine = [[page.component(button), "click"]]
@@ -76,11 +86,7 @@ def press(page: Page, button: str, data: list) -> None:
 
 
 def test_a_take_that_is_removed_is_gone_from_the_disk_unless_another_page_needs_it(server, voice):
-    _, url = server
-    pages, content = [Page(url), Page(url)], wav(voice("jo_test").samples, SAMPLE_RATE)
-    for page in pages:
-        path = page.upload("recording.wav", content)
-        page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
+    pages, path = sent_by_two(server, voice("jo_test"))
     press(pages[0], "enrol-drop", [None, texts.FROM_BROWSER])
     assert os.path.exists(path)
     pages[0].run(pages[0].event("enrol-microphone", "input"), [None, file_data(path)])  # said again, word for word
@@ -94,11 +100,7 @@ def test_a_take_that_is_removed_is_gone_from_the_disk_unless_another_page_needs_
 
 def test_the_same_recording_sent_by_two_pages_stays_until_both_are_gone(server, voice):
     """What is alike is one file."""
-    _, url = server
-    pages, content = [Page(url), Page(url)], wav(voice("amina_test").samples, SAMPLE_RATE)
-    for page in pages:
-        path = page.upload("recording.wav", content)
-        page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
+    pages, path = sent_by_two(server, voice("amina_test"))
     pages[0].close()
     time.sleep(3 * GRACE)
     assert os.path.exists(path)
