@@ -132,7 +132,8 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
 
     chosen.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
     outputs = [panel, summary, spans, said, verdict, sure]
-    shown.select(chosen, None, outputs, trigger_mode="always_last", **private)  # else quick presses are lost
+    # every press, in order: "always_last" would say again what the one before said
+    shown.select(chosen, None, outputs, trigger_mode="multiple", concurrency_limit=1, **private)
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
     name.input(lambda: gr.update(value=False, visible=False), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)

@@ -73,8 +73,8 @@ def renewed(recognizer: Recognizer, person: str | None) -> str:
 
 
 class Presses:
-    """One per session; a copy is always a fresh one. `count`: how often a page was drawn because somebody was chosen by
-    hand, so that one that is drawn anew after a change does not come back over it."""
+    """One per session; a copy is always a fresh one. `count`: rises when somebody is chosen by hand and when that page
+    is drawn, so that no page that was begun before comes back over it."""
 
     def __init__(self):
         self.count = 0
@@ -176,9 +176,15 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         yield tuple(gr.skip() for _ in view)
 
     def by_hand(name: str | None, latest: Presses) -> Iterator[tuple]:
+        latest.count += 1
+        mine = latest.count
         for update in opened(name):
+            if latest.count != mine:
+                break
             latest.count += 1
+            mine = latest.count
             yield update
+        yield tuple(gr.skip() for _ in view)
 
     def pressed(latest: Presses, event) -> Iterator[tuple]:
         yield from by_hand(str((event._data or {}).get("name") or ""), latest)
@@ -187,7 +193,8 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     quietly = {"concurrency_limit": CHECKS, "trigger_mode": "always_last", **private}
     mark = "() => setTimeout(() => window.whoIsOpen && window.whoIsOpen.mark(), 50)"
     for event in (
-        people.select(pressed, presses, view, **quietly),
+        # every press, as "always_last" would say again whom the one before named
+        people.select(pressed, presses, view, **{**quietly, "trigger_mode": "multiple"}),
         find.input(by_hand, [find, presses], view, **quietly),
         form.latest.change(
             lambda who, latest: (yield from again(who and who[0], latest)), [form.latest, presses], view, **quietly
