@@ -18,6 +18,7 @@ from core.sources import file
 from demo import texts
 from demo.job import Job
 from demo.notice_view import notice, progress, trouble
+from demo.presses import Presses
 from demo.timeline_view import LANES
 from demo.verdict import build_row, turns
 
@@ -97,7 +98,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    spans = gr.State([])
+    spans, presses = gr.State([]), gr.State(Presses())
     with gr.Column(visible=False, elem_id="enrol-here") as panel:
         verdict = build_row(
             recognizer, [job, spans], lambda current, found: turns(current.answers, found), place="here"
@@ -112,8 +113,11 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
             clear = gr.Button(texts.CLEAR, scale=1, min_width=80, elem_id="here-clear")
     said = gr.HTML("", elem_id="here-notice")
 
-    def chosen(event) -> tuple:
-        picked = (event._data or {}).get("spans")
+    def chosen(latest: Presses, event) -> tuple:
+        told = event._data or {}
+        if not latest.is_last(told):
+            return tuple(gr.skip() for _ in outputs)
+        picked = told.get("spans")
         found, label = spans_of(picked)
         judged = bool(found) and picked[0].get("lane") == LANES[0]  # one model's answer is not the app's
         said = gr.skip() if not found else ""
@@ -133,7 +137,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
     chosen.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
     outputs = [panel, summary, spans, said, verdict, sure]
     # every press, in order: "always_last" would say again what the one before said
-    shown.select(chosen, None, outputs, trigger_mode="multiple", concurrency_limit=1, **private)
+    shown.select(chosen, presses, outputs, trigger_mode="multiple", concurrency_limit=1, **private)
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
     name.input(lambda: gr.update(value=False, visible=False), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)

@@ -12,7 +12,7 @@ const mark = () => {
 };
 element.addEventListener("click", (event) => {
   const row = event.target.closest("tr[data-name]");
-  if (row) trigger("select", { name: row.dataset.name });
+  if (row) trigger("select", { name: row.dataset.name, press: performance.now() }); // requests overtake each other
 });
 watch("value", mark);
 window.whoIsOpen = { mark };

@@ -13,6 +13,7 @@ from core.recognizer import Recognizer
 from demo import people_texts, person_view, texts
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
+from demo.presses import Presses
 
 SCRIPT = Path(__file__).with_name("people.js")
 CHECKS = 4  # people checked at the same time
@@ -70,17 +71,6 @@ def renewed(recognizer: Recognizer, person: str | None) -> str:
         return people_texts.RENEWED.format(name=person, count=count)
 
     return said(work)
-
-
-class Presses:
-    """One per session; a copy is always a fresh one. `count`: rises when somebody is chosen by hand and when that page
-    is drawn, so that no page that was begun before comes back over it."""
-
-    def __init__(self):
-        self.count = 0
-
-    def __deepcopy__(self, _memo) -> Presses:
-        return Presses()
 
 
 @dataclass(frozen=True)
@@ -187,7 +177,11 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         yield tuple(gr.skip() for _ in view)
 
     def pressed(latest: Presses, event) -> Iterator[tuple]:
-        yield from by_hand(str((event._data or {}).get("name") or ""), latest)
+        told = event._data or {}
+        if latest.is_last(told):
+            yield from by_hand(str(told.get("name") or ""), latest)
+        else:
+            yield tuple(gr.skip() for _ in view)
 
     pressed.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
     quietly = {"concurrency_limit": CHECKS, "trigger_mode": "always_last", **private}

@@ -1,6 +1,7 @@
 // Runs once, with `element` (the timeline), `trigger` and `watch`. Player and timeline move together: a press on a turn
 // plays it and chooses it, to be enrolled from; turns of one voice can be chosen together. --at is where the player is.
 let chosen = [];
+const tell = () => trigger("select", { spans: chosen, press: performance.now() }); // requests overtake each other
 const player = () => document.querySelector("#file-player audio");
 const play = (seconds) => {
   const audio = player();
@@ -22,13 +23,13 @@ const mark = () => {
     turn.setAttribute("aria-pressed", on);
     if (on && chosen[place].end !== span.end) [chosen[place], grown] = [span, true];
   });
-  if (grown) trigger("select", { spans: chosen }); // what is shown as chosen is chosen
+  if (grown) tell(); // what is shown as chosen is chosen
 };
 const choose = (span) => {
   const others = chosen.filter((one) => one.lane === span.lane && one.name === span.name);
   chosen = others.some((one) => same(one, span)) ? others.filter((one) => !same(one, span)) : [...others, span];
   mark();
-  trigger("select", { spans: chosen });
+  tell();
 };
 const follow = () => {
   const audio = player();
@@ -62,4 +63,4 @@ document.addEventListener("error", (event) => {
   if (box && event.target === player()) box.hidden = false;
 }, true);
 watch("value", mark);
-window.whoIsChosen = { clear: () => { chosen = []; mark(); trigger("select", { spans: [] }); } };
+window.whoIsChosen = { clear: () => { chosen = []; mark(); tell(); } };

@@ -22,9 +22,10 @@ def test_the_person_pressed_last_is_open(known, app, page):
     last = page.locator("#people .person-open").last.inner_text()
     for pause in PAUSES:
         page.evaluate(PRESS, ["#people .person-open", pause])
+        page.locator("#people .person-open[aria-expanded=true]", has_text=last).wait_for()
         page.wait_for_timeout(3000)  # whatever else may come
         assert page.locator("#person-page h3").first.inner_text().startswith(last)
-        page.locator("#people .person-open[aria-expanded=true]", has_text=last).wait_for()
+        assert page.locator("#people .person-open[aria-expanded=true]").inner_text() == last
         page.locator("#people .person-open").first.click()
         page.locator("#people .person-open[aria-expanded=true]").first.wait_for()
         page.locator("#person-status .progress").wait_for(state="detached")
@@ -40,7 +41,8 @@ def test_all_turns_that_were_pressed_are_chosen(known, app, page):
     assert count >= 2
     for pause in PAUSES:
         page.evaluate(PRESS, [turns, pause])
-        page.wait_for_timeout(3000)
+        page.locator("#enrol-here .span-chip").nth(count - 1).wait_for()
+        page.wait_for_timeout(3000)  # whatever else may come
         assert page.locator("#enrol-here").get_by_text("of Kofi chosen").is_visible()
         assert page.locator("#enrol-here .span-chip").count() == count
         page.locator("#here-clear").click()

@@ -6,6 +6,7 @@ import soundfile
 from core.audio import to_flac
 from core.channels import Surroundings, apply
 from demo import enrolling, people_texts, person, texts
+from demo.presses import Presses
 from demo.take import Take
 
 
@@ -75,15 +76,22 @@ def test_people_who_change_while_nobody_is_open_close_nobodys_page(people):
     ]
     assert len(follow) == 2  # after people changed, and after an enrolment
     for event in follow:
-        (said,) = event.fn(None, person.Presses())
+        (said,) = event.fn(None, Presses())
         assert len(said) == len(event.outputs) and all(one == gr.skip() for one in said)
 
     # nor does the page of somebody come back over the one that was pressed on meanwhile: deleting would ask about the
     # wrong person
     after_change = next(event.fn for event in follow if event.fn.__name__ == "again")
-    drawn = after_change("Amina", presses := person.Presses())
+    drawn = after_change("Amina", presses := Presses())
     assert next(drawn)[0] == "Amina"
     presses.count += 1
     (rest,) = drawn
     assert all(one == gr.skip() for one in rest)
     assert [one[0] for one in after_change("Amina", presses)][0] == "Amina"
+
+
+def test_a_press_that_was_overtaken_is_not_the_last():
+    presses = Presses()
+    assert presses.is_last({"press": 2.5}) and not presses.is_last({"press": 2.0})
+    assert presses.is_last({"press": 2.5}) and presses.is_last({"press": 7}) and presses.is_last({"name": "Kofi"})
+    assert not presses.is_last({"press": 2.5}) and presses.is_last({"press": "now"})
