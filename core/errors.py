@@ -26,6 +26,11 @@ A message says what was found, what was needed and what to do. `Unknown` and `No
 """
 
 
+def reason(error: BaseException) -> str:
+    """Why something failed, in the operating system's words where it has any ("No space left on device")."""
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
+
+
 class SpeakerError(Exception):
     """Root of all errors raised on purpose; its text is written for the person at the screen."""
 

@@ -21,6 +21,7 @@ import numpy as np
 
 from core.audio import SAMPLE_RATE, to_mono, too_much_work, work_allowed
 from core.cut_off import stated_by_container
+from core.errors import reason
 
 SOUND, WORD, END = b"S", b"W", b"E"
 HEAD = struct.Struct("<cI")  # kind, bytes that follow
@@ -40,7 +41,7 @@ def decoded(handle: BinaryIO) -> Iterator[Message]:
         container = av.open(handle, mode="r", metadata_errors="ignore", options=OPTIONS)
     except (av.FFmpegError, ValueError) as error:
         yield {
-            "refused": f"{{name}} is not audio that can be read ({_reason(error)}): use WAV, FLAC, OGG, Opus, MP3, M4A "
+            "refused": f"{{name}} is not audio that can be read ({reason(error)}): use WAV, FLAC, OGG, Opus, MP3, M4A "
             "or WebM"
         }
         return
@@ -63,7 +64,7 @@ def decoded(handle: BinaryIO) -> Iterator[Message]:
             if yielded:
                 yield {"broken": True}
             else:
-                yield {"refused": f"{{name}} breaks off before any sound ({_reason(error)})"}
+                yield {"refused": f"{{name}} breaks off before any sound ({reason(error)})"}
 
 
 def stated_duration(handle: BinaryIO) -> float | None:
@@ -162,7 +163,3 @@ def _address_space() -> int:
     if sys.platform == "linux" and pages.exists():
         return int(pages.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
     return 1 << 31
-
-
-def _reason(error: Exception) -> str:
-    return getattr(error, "strerror", None) or str(error) or type(error).__name__

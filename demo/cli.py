@@ -11,7 +11,7 @@ import os
 import re
 import sys
 
-from core.errors import SpeakerError
+from core.errors import SpeakerError, reason
 from demo import texts
 
 PORT = 7860  # where the app is, if that port is free
@@ -222,6 +222,5 @@ def free_port(host: str, port: int) -> int:
             return candidate
         except (OSError, UnicodeError) as error:
             if getattr(error, "errno", None) not in (errno.EADDRINUSE, errno.EACCES):
-                reason = getattr(error, "strerror", None) or error
-                raise UsageError(f"the app cannot listen on {host[:60]} ({reason}): leave out --host") from error
+                raise UsageError(f"the app cannot listen on {host[:60]} ({reason(error)}): leave out --host") from error
     raise UsageError(f"no port from {port} on is free: give another with --port")

@@ -9,7 +9,7 @@ from itertools import islice
 from pathlib import Path
 
 from core.audio import Audio
-from core.errors import StoreError
+from core.errors import StoreError, reason
 from core.recognizer import Recognizer
 from core.timeline import FORMATS, Answer, Timeline
 from demo.cli_live_view import picture
@@ -42,8 +42,7 @@ def live(
     try:
         ear.begin(keep_in=sound_at.parent if sound_at else None)
     except (OSError, RuntimeError) as error:  # soundfile's own
-        reason = getattr(error, "strerror", None) or error
-        raise StoreError(f"{sound_at} cannot be saved ({reason}): choose another place") from error
+        raise StoreError(f"{sound_at} cannot be saved ({reason(error)}): choose another place") from error
     failed: list[Exception] = []
     try:
         with opened(MIC, end=seconds, device=device) as sound, stop_by_interrupt() as stopped:

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import Any
 
-from core.errors import MicrophoneError
+from core.errors import MicrophoneError, reason
 from core.recognizer import Recognizer
 from core.sources.microphone import devices
 from core.timeline import FORMATS
@@ -80,7 +80,7 @@ def fresh(begin: Callable[[Path | None], None], keep: bool) -> str:
         begin(private_folder() if keep else None)
     except (OSError, RuntimeError) as error:  # soundfile's own
         begin(None)
-        return notice(texts.KEEP_FAILED.format(reason=getattr(error, "strerror", None) or error), "error")
+        return notice(texts.KEEP_FAILED.format(reason=reason(error)), "error")
     return ""
 
 
