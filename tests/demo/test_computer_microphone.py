@@ -1,0 +1,70 @@
+"""Live with this computer's microphone: sounddevice and a virtual one."""
+
+import json
+import time
+from pathlib import Path
+
+import soundfile
+
+from core.audio import SAMPLE_RATE
+from demo import live, texts
+from demo.computer_ear import ComputerEar
+from demo.live_session import save
+from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
+
+
+def test_a_device_that_is_not_there_is_said(recognizer):
+    ear = ComputerEar()
+    ear.start(recognizer, "no such device 31415")
+    ear._thread.join(timeout=60)
+    _, sentence, running = live.look_computer(recognizer, ear)
+    assert not running
+    assert sentence.count("notice-error") == 1 and ("31415" in sentence or "microphone" in sentence.lower())
+
+
+def test_this_computers_microphone_names_who_speaks(recognizer, voice, sound_server, tmp_path):  # noqa: F811
+    soundfile.write(tmp_path / "clip.wav", voice("kofi_test").samples, SAMPLE_RATE)
+    ear = ComputerEar()
+    ear.start(recognizer, "pulse")
+    player = sound_server.play(tmp_path / "clip.wav")
+    names, deadline = set(), time.monotonic() + 60
+    while "Kofi" not in names and time.monotonic() < deadline:
+        time.sleep(0.2)
+        html, sentence, running = live.look_computer(recognizer, ear)
+        assert running, sentence
+        moment = ear.look()
+        names |= {moment.current.both.name} if moment.current else set()
+    ear.stop()
+    player.kill()
+    player.wait()
+    assert "Kofi" in names and "Amina" not in names
+    assert not ear.running and texts.STOPPED in live.look_computer(recognizer, ear)[0]
+
+
+def test_a_microphone_that_is_pulled_out_is_said_and_what_was_heard_stays(
+    recognizer, voice, tmp_path, need_program, monkeypatch
+):
+    """The sound server goes away in the middle; the session can be saved, and a new one begun with another device."""
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    soundfile.write(tmp_path / "clip.wav", voice("kofi_test").samples, SAMPLE_RATE)
+    (tmp_path / "pulse").mkdir()
+    ear = ComputerEar()
+    with serving(tmp_path / "pulse", need_program) as server:
+        live.start_computer(recognizer, ear, "pulse", keep=True)
+        player = server.play(tmp_path / "clip.wav")
+        deadline = time.monotonic() + 80
+        while ear.look().at < 3 and time.monotonic() < deadline:
+            time.sleep(0.2)
+        heard = ear.look().at
+        server.stop()
+        player.kill()
+        player.wait()
+        while ear.running and time.monotonic() < deadline:
+            ear.look()
+            time.sleep(0.2)
+    html, sentence, running = live.look_computer(recognizer, ear)
+    assert not running and texts.STOPPED in html
+    assert sentence.count("notice-error") == 1 and "has sent nothing" in sentence and "plugged in" in sentence
+    saved = save(recognizer, ear.ear)
+    assert heard >= 3 and soundfile.info(saved.sound).duration >= heard - 0.1
+    assert json.loads(Path(saved.timelines["json"]).read_text())["segments"]
