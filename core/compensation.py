@@ -43,16 +43,23 @@ def compensation(embeddings: np.ndarray, owners: np.ndarray, *, shrinkage: float
     return (directions / np.sqrt(powers)) @ directions.T
 
 
-def both_views(kernel: np.ndarray) -> np.ndarray:
+def both_views(kernel: np.ndarray, own: float = 1.0) -> np.ndarray:
     """The symmetric matrix (D, D) after which the cosine of two embeddings counts what they tell of the teacher's as
     much as the embeddings themselves. `kernel` (D, T): an embedding times it is what it tells (`core.dataset.teacher`).
 
-    It is the square root of 1 + K K', K being the kernel scaled so that what is told has length 1 on the average over
-    all directions.
+    It is the square root of `own` + K K', K being the kernel scaled so that what is told has length 1 on the average
+    over all directions; with `own` 0 only the teacher's view counts.
     """
     told = kernel.astype(np.float64) @ kernel.T
-    powers, directions = np.linalg.eigh(np.eye(len(told)) + told * (len(told) / np.trace(told)))
-    return (directions * np.sqrt(powers)) @ directions.T
+    powers, directions = np.linalg.eigh(own * np.eye(len(told)) + told * (len(told) / np.trace(told)))
+    return (directions * np.sqrt(np.maximum(powers, 0.0))) @ directions.T
+
+
+def narrowing(embeddings: np.ndarray, size: int) -> np.ndarray:
+    """The matrix (D, size) to the directions in which embeddings (n, D) have most of their power, which changes their
+    products with one another least."""
+    _, directions = np.linalg.eigh(embeddings.T.astype(np.float64) @ embeddings)
+    return directions[:, : -size - 1 : -1]
 
 
 def compensate(embeddings: np.ndarray, matrix: np.ndarray) -> np.ndarray:

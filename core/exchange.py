@@ -5,6 +5,7 @@ Not imported by the app. Needs keras (and for `export` its TensorFlow backend wi
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import numpy as np
 from core.errors import DatasetError
 
 HALF_FROM = 1024  # values: larger constants are stored with 16 bits
+PART = "part{}/"  # what names in a joined file begin with
 
 
 def export(body, path: Path) -> None:
@@ -65,18 +67,70 @@ def halve(graph) -> None:
     graph.node.extend(nodes)
 
 
+def join(paths: Sequence[Path], matrix: np.ndarray, target: Path) -> None:
+    """Write exported networks of the same input as one: their embeddings one after another, (n, D1 + D2 + ...), times
+    `matrix` (D1 + D2 + ..., D), at length 1. `restore_exported` finds each of them again."""
+    import onnx
+    from onnx import TensorProto, compose, helper, numpy_helper
+
+    parts = []
+    for place, path in enumerate(paths):
+        part = compose.add_prefix(onnx.load(path), PART.format(place))
+        parts.append(part)
+    first = parts[0].graph.input[0]
+    nodes, constants, made = [], [], []
+    for part in parts:
+        own = part.graph.input[0].name
+        for node in part.graph.node:
+            node.input[:] = ["input" if name == own else name for name in node.input]
+        nodes += part.graph.node
+        constants += part.graph.initializer
+        made.append(part.graph.output[0].name)
+    constants += [
+        numpy_helper.from_array(matrix.astype(np.float32), "matrix"),
+        numpy_helper.from_array(np.array([1], np.int64), "axis"),
+        numpy_helper.from_array(np.array(1e-12, np.float32), "least"),
+    ]
+    nodes += [
+        helper.make_node("Concat", made, ["together"], axis=1),
+        helper.make_node("MatMul", ["together", "matrix"], ["moved"]),
+        helper.make_node("Mul", ["moved", "moved"], ["squares"]),
+        helper.make_node("ReduceSum", ["squares", "axis"], ["power"], keepdims=1),
+        helper.make_node("Max", ["power", "least"], ["power/some"]),
+        helper.make_node("Sqrt", ["power/some"], ["length"]),
+        helper.make_node("Div", ["moved", "length"], ["embedding"]),
+    ]
+    first.name = "input"
+    outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", matrix.shape[1]])]
+    graph = helper.make_graph(nodes, "joined", [first], outputs, constants)
+    model = helper.make_model(graph, opset_imports=parts[0].opset_import, ir_version=parts[0].ir_version)
+    halve(model.graph)
+    onnx.checker.check_model(model)
+    partial = target.with_suffix(".partial.onnx")
+    onnx.save(model, partial)
+    partial.replace(target)
+
+
 def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
     """Give `body` (a fresh CNN of `core.networks`) the weights of the file that `export` made of its like.
 
     The exporter folds every batch normalisation into its convolution; what it divided by is measured again on `inputs`
-    (a batch of real examples), so that the network answers as before and trains on like any other. Raises
-    `DatasetError` when the file is of another architecture.
+    (a batch of real examples), so that the network answers as before and trains on like any other. Of a file that
+    `join` made it is the first part of this architecture. Raises `DatasetError` when the file is of another.
     """
+    parts = _constants(path)
+    for place, constants in enumerate(parts):
+        try:
+            return _restore(body, path, constants, inputs)
+        except DatasetError:
+            if place == len(parts) - 1:
+                raise
+
+
+def _restore(body, path: Path, constants: list[tuple[str, tuple[np.ndarray, ...]]], inputs: np.ndarray) -> None:
     from keras import Model, layers
 
     from core.network_layers import AttentiveStatistics, BatchNorm
-
-    constants = _constants(path)
 
     def take(operation: str, shape) -> tuple[np.ndarray, ...]:
         for index, (used_by, values) in enumerate(constants):
@@ -121,9 +175,9 @@ def restore_exported(body, path: Path, inputs: np.ndarray) -> None:
         behave(layer, scale, shift, values.mean(axis=0), values.var(axis=0))
 
 
-def _constants(path: Path) -> list[tuple[str, tuple[np.ndarray, ...]]]:
-    """The constants of each operation of an ONNX file in the order of their use, float32; kernels of convolutions as
-    Keras has them, (height, width, in, out)."""
+def _constants(path: Path) -> list[list[tuple[str, tuple[np.ndarray, ...]]]]:
+    """By part of an ONNX file (one, unless `join` made it) the constants of each operation in the order of their use,
+    float32; kernels of convolutions as Keras has them, (height, width, in, out)."""
     import onnx
     from onnx import numpy_helper
 
@@ -132,13 +186,15 @@ def _constants(path: Path) -> list[tuple[str, tuple[np.ndarray, ...]]]:
     for node in graph.node:
         if node.op_type == "Cast" and node.input[0] in arrays:
             arrays[node.output[0]] = arrays.pop(node.input[0])
-    found = []
+    joined = any(name.startswith(PART.format(1)) for name in arrays)
+    found: dict[str, list] = {}
     for node in graph.node:
         own = tuple(
             (values.transpose(2, 3, 1, 0) if values.ndim == 4 else values).astype(np.float32)
             for values in (arrays[name] for name in node.input if name in arrays)
             if values.dtype in (np.float16, np.float32)
         )
-        if own:
-            found.append((node.op_type, own))
-    return found
+        part = node.name.split("/")[0] + "/" if joined else ""
+        if own and (not joined or node.name.startswith("part")):
+            found.setdefault(part, []).append((node.op_type, own))
+    return list(found.values())

@@ -2,9 +2,9 @@
 
 Both ask the same question: how much surer is the model of a person with this part than without it? Sureness is the
 log-odds of the person against Unknown (`core.heads`). "Without" is what says nothing: for a patch of the image the mean
-grey of its bands (the CNN subtracts each band's mean), for features the mean of the training voices. Patches are hidden
-one at a time (occlusion, Zeiler & Fergus 2014); families of features, which overlap in what they tell, share the whole
-by their Shapley values (Strumbelj & Kononenko 2014), so that the parts add up.
+grey of its bands (what a band tells by its mean over time stays), for features the mean of the training voices. Patches
+are hidden one at a time (occlusion, Zeiler & Fergus 2014); families of features, which overlap in what they tell, share
+the whole by their Shapley values (Strumbelj & Kononenko 2014), so that the parts add up.
 """
 
 from __future__ import annotations

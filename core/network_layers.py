@@ -53,6 +53,22 @@ class MeanSubtraction(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("who_is_speaking")
+class LongTermSpectrum(layers.Layer):
+    """Grey / 255 (B, BANDS, T) -> two channels (B, BANDS, T, 2): what `MeanSubtraction` gives, and what it takes away,
+    each band's mean over time, at every frame; less the mean of all bands, for loudness is no voice.
+
+    The mean is how a vocal tract sounds all the time, and how a microphone does: a network that sees it can tell more
+    voices apart, and has to learn itself how far to trust it.
+    """
+
+    def call(self, images):
+        images = images * ((DB_MAX - DB_MIN) / SPREAD_DB)
+        mean = ops.mean(images, axis=2, keepdims=True)
+        level = ops.mean(mean, axis=1, keepdims=True)
+        return ops.stack([images - mean, ops.zeros_like(images) + (mean - level)], axis=-1)
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
 class Standardise(layers.Layer):
     """Raw feature rows (B, F) -> zero mean, unit deviation by the training set's statistics, clipped to +-6."""
 

@@ -21,6 +21,7 @@ from core.network_layers import (
     BatchNorm,
     Cosines,
     L2Normalise,
+    LongTermSpectrum,
     MeanSubtraction,
     Standardise,
 )
@@ -47,13 +48,23 @@ def _block(x, channels: int, stride: int):
 def cnn(channels=(16, 32, 96, 160), blocks=(1, 1, 2, 2)) -> keras.Model:
     """Grey / 255 images (B, BANDS, T), any T from about 100 frames on -> embeddings (B, EMBEDDING) of length 1."""
     images = keras.Input((BANDS, None), name="images")
-    x = MeanSubtraction(dtype="float32")(images)
+    return _residual(images, MeanSubtraction(dtype="float32")(images), channels, blocks, "cnn")
+
+
+def cnn_long_term(channels=(16, 32, 96, 160), blocks=(1, 1, 2, 2)) -> keras.Model:
+    """The CNN, seeing the long-term spectrum too. Input and output as `cnn`."""
+    images = keras.Input((BANDS, None), name="images")
+    return _residual(images, LongTermSpectrum(dtype="float32")(images), channels, blocks, "cnn_long_term")
+
+
+def _residual(images, x, channels, blocks, name: str) -> keras.Model:
+    """A convolution, stages of residual blocks, the end."""
     x = layers.Conv2D(channels[0], 5, strides=2, padding="same", use_bias=False)(x)
     x = layers.ReLU()(BatchNorm()(x))
     for stage, (width, count) in enumerate(zip(channels, blocks, strict=True)):
         for index in range(count):
             x = _block(x, width, 2 if stage and index == 0 else 1)
-    return _embedded(images, _over_time(x), "cnn")
+    return _embedded(images, _over_time(x), name)
 
 
 def _over_time(x):
@@ -160,7 +171,14 @@ def original_ann() -> keras.Model:
     return keras.Model(rows, x, name="original_ann")
 
 
-IMAGE_NETWORKS = {"cnn": cnn, "vgg": vgg, "separable": separable, "tdnn": tdnn, "cnn_64": cnn_64}
+IMAGE_NETWORKS = {
+    "cnn": cnn,
+    "cnn_long_term": cnn_long_term,
+    "vgg": vgg,
+    "separable": separable,
+    "tdnn": tdnn,
+    "cnn_64": cnn_64,
+}
 ARCHITECTURES = IMAGE_NETWORKS | {"ann": ann, "original_cnn": original_cnn, "original_ann": original_ann}
 
 
@@ -173,7 +191,9 @@ def with_margin_head(body: keras.Model, speakers: int, teacher: int = 0) -> kera
     return keras.Model(body.input, outputs if teacher else outputs[0], name=f"{body.name}_trained")
 
 
-def margin_compiled(model: keras.Model, optimizer: keras.Optimizer, teacher_weight: float = 0.0) -> keras.Model:
+def margin_compiled(
+    model: keras.Model, optimizer: keras.Optimizer, teacher_weight: float = 0.0, label_weight: float = 1.0
+) -> keras.Model:
     """Ready for `core.training.fit`: the margin loss on the cosines and, where the model tells what its teacher hears,
     the cosine distance to that."""
     if len(model.outputs) == 1:
@@ -182,7 +202,7 @@ def margin_compiled(model: keras.Model, optimizer: keras.Optimizer, teacher_weig
         model.compile(
             optimizer,
             [AngularMarginLoss(0.0), keras.losses.CosineSimilarity(axis=-1)],
-            loss_weights=[1.0, teacher_weight],
+            loss_weights=[label_weight, teacher_weight],
             metrics=[["sparse_categorical_accuracy"], []],
         )
     return model

@@ -27,12 +27,17 @@ NOISES = (
 )
 ROOMS = "Measured rooms: OpenAIR (Audiolab, University of York; CC BY 4.0)."
 
+JOINED = """\
+two small residual networks with attentive statistics pooling, the second of which sees the long-term spectrum too
+(`core/networks.py`), in one file"""
+SINGLE = "small residual network with attentive statistics pooling"
+
 TEACHER = """\
-Beside the labels both networks learned from a teacher (`core/dataset/teacher.py`): from a noisy crop they also had to
-tell the embedding that Resemblyzer 0.1.4 (Apache-2.0; a d-vector LSTM trained on LibriSpeech train-other-500, VoxCeleb1
-and VoxCeleb2) makes of the clean clip. So the rival in the tables below is also the teacher, and part of what these
-networks know of voices comes from its data. The app does not contain or need it; no clip of the test corpus was heard
-by the teacher for training."""
+Beside the labels the networks learned from a teacher (`core/dataset/teacher.py`; where a recipe below says labels 0.0,
+from the teacher alone): from a noisy crop they also had to tell the embedding that Resemblyzer 0.1.4 (Apache-2.0; a
+d-vector LSTM trained on LibriSpeech train-other-500, VoxCeleb1 and VoxCeleb2) makes of the clean clip. So the rival in
+the tables below is also the teacher, and part of what these networks know of voices comes from its data. The app does
+not contain or need it; no clip of the test corpus was heard by the teacher for training."""
 
 LIMITS = """\
 - **Not an authentication tool.** Replayed and cloned voices pass.

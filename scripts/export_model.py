@@ -2,6 +2,7 @@
 
     python scripts/export_model.py --cnn runs/cnn --ann runs/ann --dataset dataset --recordings DIR... --noise DIR
     python scripts/export_model.py --cnn runs/more --ann pretrained/ann.onnx ...      # a new CNN beside the ANN that is
+    python scripts/export_model.py --cnn runs/cnn --beside runs/second --ann ...      # two networks in one cnn.onnx
 
 `--recordings` are the folders the dataset was made of: the speakers in its validation split (made with
 `--split speaker`) are heard by no network, so they tell how a voice varies from room to room (which is folded into the
@@ -28,7 +29,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the o
 import numpy as np
 
 from core.calibration import NEUTRAL, Trials, calibrate, expected_calibration_error, joined, simulate
-from core.compensation import both_views, compensate
+from core.compensation import both_views, compensate, narrowing
 from core.dataset.build import audio_files, find_speakers, noise_segments
 from core.embedder import PRETRAINED, Embedder, Embeddings
 from core.errors import DatasetError, SpeakerError
@@ -39,6 +40,7 @@ from core.spectral import COLUMNS
 from core.training import average, teacher_kernel
 
 DRAWS = 60  # simulated enrolments of five, for each half of the held-out voices
+NARROWED_BY = 4000  # training images
 TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
 
 
@@ -60,6 +62,15 @@ def arguments() -> argparse.ArgumentParser:
         choices=("cnn", "ann"),
         metavar="MODEL",
         help="let what this network tells of its teacher's view count as much as its own embedding",
+    )
+    parser.add_argument(
+        "--beside",
+        type=Path,
+        metavar="RUN",
+        help="a second network of images, its embedding joined with the CNN's",
+    )
+    parser.add_argument(
+        "--weight", type=float, default=1.0, metavar="W", help="of the second network's embedding (default 1)"
     )
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR", help="DIR/<speaker>/...")
@@ -93,45 +104,94 @@ def export_networks(
 ) -> None:
     """Write cnn.onnx and ann.onnx, with `core.compensation.both_views` where asked for, and with `matrices`
     compensated by them (`core.exchange.fold`), each compared with Keras on real segments, which adds to `recipes`."""
-    import onnxruntime
+    images = images.astype(np.float32) / np.float32(255.0)
+    for name, runs, inputs in (("cnn", args.cnn, images), ("ann", args.ann, rows)):
+        path, matrix = args.output / f"{name}.onnx", matrices[name] if matrices else None
+        if name == "cnn" and args.beside:
+            export_joined(args, recipes[name], images, path, matrix)
+        elif name in kept(args):
+            path.write_bytes(runs[0].read_bytes())
+        else:
+            export_network(runs, recipes[name], inputs, path, both=name in args.both_views, matrix=matrix)
 
+
+def export_network(
+    runs: list[Path],
+    recipe: dict,
+    inputs: np.ndarray,
+    path: Path,
+    *,
+    both: bool = False,
+    matrix: np.ndarray | None = None,
+) -> None:
+    """One network, the mean of `runs`. One that learned from its teacher alone tells the teacher's view."""
     from core.exchange import export, fold
     from core.networks import ARCHITECTURES
 
-    for name, runs, inputs in (
-        ("cnn", args.cnn, images.astype(np.float32) / np.float32(255.0)),
-        ("ann", args.ann, rows),
-    ):
-        recipe, path = recipes[name], args.output / f"{name}.onnx"
-        if name in kept(args):
-            path.write_bytes(runs[0].read_bytes())
-            continue
-        options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
-        body = ARCHITECTURES[recipe["architecture"]](**options)
-        average([run / "checkpoint.npz" for run in runs], body.variables)
-        if len(runs) > 1:
-            recipe["mean_of"] = [str(run) for run in runs]
-        wanted = np.asarray(body(inputs))
-        folded = []
-        if name in args.both_views:
-            recipe["both_views"] = True
-            folded = [both_views(teacher_kernel(runs[-1] / "checkpoint.npz", body))]
-        for matrix in folded + ([matrices[name]] if matrices else []):
-            fold(body, matrix)
-            wanted = compensate(wanted, matrix)
-        export(body, path)
-        session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-        made = session.run(None, {session.get_inputs()[0].name: inputs})[0]
-        gap = float(np.abs(made - wanted).max())
-        if gap > TOLERANCE:
-            raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
-        print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
-        recipe["difference"] = gap
+    options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
+    body = ARCHITECTURES[recipe["architecture"]](**options)
+    average([run / "checkpoint.npz" for run in runs], body.variables)
+    if len(runs) > 1:
+        recipe["mean_of"] = [str(run) for run in runs]
+    wanted = np.asarray(body(inputs))
+    folded = []
+    if both or not recipe.get("labels", 1.0):
+        recipe["both_views"] = both
+        folded = [both_views(teacher_kernel(runs[-1] / "checkpoint.npz", body), float(both))]
+    for one in folded + ([] if matrix is None else [matrix]):
+        fold(body, one)
+        wanted = compensate(wanted, one)
+    export(body, path)
+    gap = float(np.abs(_answers(path, inputs) - wanted).max())
+    if gap > TOLERANCE:
+        raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
+    recipe["difference"] = gap
+
+
+def export_joined(
+    args: argparse.Namespace, recipe: dict, images: np.ndarray, path: Path, matrix: np.ndarray | None
+) -> None:
+    """The CNN and the network `--beside` it as one, brought back to the length of an embedding by what training voices
+    have most of (`core.compensation.narrowing`)."""
+    from core.exchange import join
+    from core.networks import EMBEDDING
+
+    first, second, seen = (args.parts / name for name in ("first.onnx", "second.onnx", "narrowing.npy"))
+    if not seen.is_file():
+        for one, run, own in zip((first, second), (args.cnn, [args.beside]), recipe["parts"], strict=True):
+            if run[0].suffix == ".onnx":
+                one.write_bytes(run[0].read_bytes())
+            else:
+                export_network(run, own, images, one)
+        known = load_images(args.dataset, "train").values
+        some = known[np.random.default_rng(args.seed).permutation(len(known))[:NARROWED_BY]]
+        inputs = some.astype(np.float32) / np.float32(255.0)
+        together = np.concatenate([_answers(first, inputs), args.weight * _answers(second, inputs)], axis=1)
+        narrow = narrowing(together, EMBEDDING)
+        recipe["weights"] = [1.0, args.weight]
+        recipe["power_kept"] = float(np.sum((together @ narrow) ** 2) / np.sum(together**2))
+        print(f"{recipe['power_kept']:.2%} of both embeddings' power is in {EMBEDDING} directions")
+        narrow[len(narrow) // 2 :] *= args.weight
+        np.save(seen, narrow)
+    narrow = np.load(seen)
+    join([first, second], narrow if matrix is None else narrow @ matrix, path)
+
+
+def _answers(path: Path, inputs: np.ndarray) -> np.ndarray:
+    """What an exported network says, 64 inputs at a time."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return np.concatenate([session.run(None, {name: inputs[at : at + 64]})[0] for at in range(0, len(inputs), 64)])
 
 
 def kept(args: argparse.Namespace) -> set[str]:
     """Models that were given as exported files: compensated already, and copied. `DatasetError` for a mean of those."""
     given = {name: runs for name, runs in (("cnn", args.cnn), ("ann", args.ann)) if runs[0].suffix == ".onnx"}
+    if args.beside:
+        given.pop("cnn", None)  # compensated anew, with what stands beside it
     for name, runs in given.items():
         if len(runs) > 1 or name in args.both_views:
             raise DatasetError(f"--{name} {runs[0]} is an exported network, to be kept as it is: give it alone")
@@ -186,14 +246,17 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     if os.environ["KERAS_BACKEND"] != "tensorflow":
         raise SpeakerError(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']} cannot export: unset it, TensorFlow is needed")
-    target, args.output = args.output, Path(tempfile.mkdtemp(prefix="export-"))
+    target, scratch = args.output, Path(tempfile.mkdtemp(prefix="export-"))
+    args.output, args.parts = scratch / "made", scratch / "parts"
     try:
+        for folder in (args.output, args.parts):
+            folder.mkdir()
         made = exported(args)
         target.mkdir(parents=True, exist_ok=True)
         for path in sorted(args.output.iterdir(), key=lambda one: one.suffix == ".json"):  # the description last
             shutil.move(path, target / path.name)
     finally:
-        shutil.rmtree(args.output, ignore_errors=True)
+        shutil.rmtree(scratch, ignore_errors=True)
     print(json.dumps(made, indent=1))
     return 0
 
@@ -204,6 +267,8 @@ def exported(args: argparse.Namespace) -> dict:
 
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
+    if args.beside:
+        recipes["cnn"] = {"architecture": "joined", "parts": [recipes["cnn"], read_recipe(args.beside)]}
     export_networks(args, recipes, *check)
     _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))
     write_description(args, recipes, asdict(NEUTRAL), {})

@@ -18,7 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
+from core.dataset.teacher import centred
 from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, load_images, load_noise
 from core.training import (
@@ -73,6 +74,13 @@ def arguments() -> argparse.ArgumentParser:
         default=0.0,
         metavar="WEIGHT",
         help="learn from a teacher's embeddings too (scripts/teach.py); 0: not (default)",
+    )
+    parser.add_argument(
+        "--labels",
+        type=float,
+        default=1.0,
+        metavar="WEIGHT",
+        help="of who speaks, beside the teacher; 0: learn from the teacher alone (default 1)",
     )
     parser.add_argument("--no-masks", action="store_true", help="no SpecAugment masks (for a last, long-crop stage)")
     parser.add_argument(
@@ -160,6 +168,7 @@ def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
     """Weights of an exported network, normalised by what it will see in training, so that it behaves there as it did;
     each speaker's direction begins at the embedding of one of their images."""
     from core.exchange import restore_exported
+    from core.networks import cnn
 
     examples = made_of.examples
     first = np.sort(np.unique(examples.speakers, return_index=True)[1])
@@ -168,11 +177,23 @@ def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
         return examples.values[chosen].astype(np.float32) / np.float32(255.0)
 
     images, _ = next(made_of.made(0))
-    restore_exported(body, path, images.astype(np.float32) / np.float32(255.0))
+    seen = images.astype(np.float32) / np.float32(255.0)
+    if body.name == "cnn_long_term":  # begins as the CNN, which does not look at what this sees more
+        plain = cnn()
+        restore_exported(plain, path, seen)
+        body.set_weights([_widened(old, new.shape) for old, new in zip(plain.get_weights(), body.weights, strict=True)])
+    else:
+        restore_exported(body, path, seen)
     parts = [body.predict_on_batch(prepared(first[start : start + 64])) for start in range(0, len(first), 64)]
     directions = np.zeros(model.get_layer("cosines").directions.shape, np.float32)
     directions[:, examples.speakers[first]] = np.concatenate(parts).T
     model.get_layer("cosines").directions.assign(directions)
+
+
+def _widened(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """A kernel for more channels, which it does not listen to yet."""
+    more = [(0, wanted - had) for had, wanted in zip(kernel.shape, shape, strict=True)]
+    return np.pad(kernel, more)
 
 
 def begin_with_run(model, body, run: Path) -> None:
@@ -210,6 +231,8 @@ def main(argv: list[str] | None = None) -> int:
         with_variants=args.variants,
         with_teacher=args.teacher > 0,
     )
+    if examples.teacher is not None:
+        examples = replace(examples, teacher=centred(examples.teacher, examples.speakers))
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)
     favour = favoured(examples.names, args.favour)
@@ -229,7 +252,7 @@ def main(argv: list[str] | None = None) -> int:
     body.trainable = not args.head_only
     model = with_margin_head(body, len(examples.names), 0 if examples.teacher is None else examples.teacher.shape[1])
     optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
-    margin_compiled(model, optimizer, args.teacher)
+    margin_compiled(model, optimizer, args.teacher, args.labels)
     usual = asdict(Chances(masks=0.5 if recipe.masks else 0.0))
     chances = Chances(**{name: min(1.0, args.augment * often) for name, often in usual.items()})
     made_of = Batches(examples, noise, recipe, chances, favour)
@@ -254,7 +277,7 @@ def main(argv: list[str] | None = None) -> int:
         minutes=args.minutes,
     )
     more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
-    more |= {"favour": args.favour, "augment": args.augment, "head_only": args.head_only}
+    more |= {"labels": args.labels, "favour": args.favour, "augment": args.augment, "head_only": args.head_only}
     save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.calibration import Voice
-from core.compensation import both_views, compensate, compensation, within_class_covariance
+from core.compensation import both_views, compensate, compensation, narrowing, within_class_covariance
 from core.embedder import MODELS, Embeddings
 from core.errors import DatasetError
 from core.evaluation import equal_error_rate
@@ -40,6 +40,18 @@ def test_both_views_count_the_same():
     seen = compensate(rows, both_views(kernel))
     np.testing.assert_allclose(seen @ seen.T, beside @ beside.T, atol=1e-5)
     assert 0.5 < (told**2).sum(axis=1).mean() < 2.0
+    alone = compensate(rows, both_views(kernel, own=0.0))
+    np.testing.assert_allclose(alone @ alone.T, unit(told) @ unit(told).T, atol=1e-5)
+
+
+def test_narrowing_keeps_what_embeddings_have_most_of():
+    """Two networks that hear nearly the same need no more room than one."""
+    chance = np.random.default_rng(1)
+    rows = unit(chance.standard_normal((200, SIZE)))
+    beside = np.hstack([rows, rows[:, ::-1] + 0.01 * chance.standard_normal(rows.shape)])
+    narrow = beside @ narrowing(beside, SIZE)
+    assert narrow.shape == rows.shape
+    np.testing.assert_allclose(narrow @ narrow.T, 2.0 * rows @ rows.T, atol=0.1)
 
 
 def test_within_class_covariance_by_hand():

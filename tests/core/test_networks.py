@@ -105,6 +105,22 @@ def test_an_equaliser_vanishes_in_mean_subtraction(networks, images, chance):
     assert 0.3 < plain.std() < 3.0  # in units of about one deviation of speech
 
 
+def test_the_long_term_spectrum_is_seen_beside_what_changes(networks, images):
+    """An equaliser is seen in the second channel alone, loudness in neither."""
+    from core.network_layers import SPREAD_DB, LongTermSpectrum, MeanSubtraction
+
+    curve = np.linspace(-6.0, 6.0, BANDS, dtype=np.float32)  # dB, no louder on the whole
+    filtered = images + (curve / np.float32(DB_MAX - DB_MIN))[:, None]
+    layer = LongTermSpectrum()
+    plain, filtered, louder = (np.asarray(layer(some)) for some in (images, filtered, images + np.float32(0.05)))
+    assert plain.shape == (*images.shape, 2)
+    np.testing.assert_allclose(plain[..., :1], np.asarray(MeanSubtraction()(images)), atol=1e-5)
+    assert np.ptp(plain[..., 1], axis=2).max() < 1e-5 < 0.5 < plain[..., 1].std()
+    np.testing.assert_allclose(filtered[..., 0], plain[..., 0], atol=1e-4)
+    np.testing.assert_allclose((filtered - plain)[0, :, 0, 1], curve / SPREAD_DB, atol=1e-4)
+    np.testing.assert_allclose(louder, plain, atol=1e-4)
+
+
 def test_attentive_statistics_of_a_steady_input_are_its_value_and_no_deviation(networks):
     layer = networks.AttentiveStatistics(hidden=4)
     steady = np.tile(np.array([[[1.0, -2.0, 3.0]]], np.float32), (2, 50, 1))
@@ -290,6 +306,35 @@ def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_pat
     restore_exported(again, path, images)
     np.testing.assert_allclose(np.asarray(again(images)), wanted, atol=2e-3)
     np.testing.assert_allclose(np.asarray(again(images, training=True)), wanted, atol=2e-2)
+    with pytest.raises(DatasetError, match="another architecture"):
+        restore_exported(networks.cnn(channels=(16, 24), blocks=(1, 1)), path, images)
+
+
+def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):
+    """The joined file answers with both embeddings times the matrix; each network is found in it again."""
+    import onnxruntime
+
+    from core.compensation import compensate
+    from core.errors import DatasetError
+    from core.exchange import export, join, restore_exported
+
+    second = networks.cnn_long_term(**SMALL)
+    answers = []
+    for body, name in ((small, "first.onnx"), (second, "second.onnx")):
+        answers.append(np.asarray(body(images)))
+        export(body, tmp_path / name)
+    matrix = chance.standard_normal((2 * networks.EMBEDDING, networks.EMBEDDING))
+    path = tmp_path / "both.onnx"
+    join([tmp_path / "first.onnx", tmp_path / "second.onnx"], matrix, path)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    made = session.run(None, {session.get_inputs()[0].name: images})[0]
+    np.testing.assert_allclose(made, compensate(np.concatenate(answers, axis=1), matrix), atol=2e-3)
+    assert path.stat().st_size < 1.1 * sum((tmp_path / one).stat().st_size for one in ("first.onnx", "second.onnx"))
+
+    for make, wanted in zip((networks.cnn, networks.cnn_long_term), answers, strict=True):
+        again = make(**SMALL)
+        restore_exported(again, path, images)
+        np.testing.assert_allclose(np.asarray(again(images)), wanted, atol=2e-3)
     with pytest.raises(DatasetError, match="another architecture"):
         restore_exported(networks.cnn(channels=(16, 24), blocks=(1, 1)), path, images)
 

@@ -62,6 +62,24 @@ def test_each_row_and_its_copies_have_one_clip(folder):
         np.testing.assert_array_equal(own, np.repeat(embeddings[speed == 1.0], 3, axis=0))
 
 
+def test_a_centred_teacher_tells_voices_apart_and_its_own_voice_together():
+    """Embeddings that are mostly the same for everybody, as after a ReLU."""
+    chance = np.random.default_rng(0)
+    speakers = np.repeat(np.arange(12), 20)
+    rows = 3.0 + chance.standard_normal((12, 30))[speakers] + chance.standard_normal((240, 30))
+    rows = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    same = (speakers[:, None] == speakers) & ~np.eye(240, dtype=bool)
+    other = speakers[:, None] != speakers
+
+    def gap(seen: np.ndarray) -> float:
+        alike = seen.astype(np.float64) @ seen.T.astype(np.float64)
+        return alike[same].mean() - alike[other].mean()
+
+    apart, whole = (teacher.centred(rows.astype(np.float16), speakers, own) for own in (0.0, 0.5))
+    assert gap(rows) < 0.1 < 0.4 < gap(apart) < gap(whole) - 0.2
+    np.testing.assert_allclose(np.linalg.norm(whole.astype(np.float32), axis=1), 1.0, atol=1e-3)
+
+
 def test_a_student_learns_what_the_teacher_hears(folder, tmp_path):
     keras = pytest.importorskip("keras", reason="Keras is not installed: training needs it")
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")

@@ -168,7 +168,7 @@ def test_an_export_that_fails_leaves_what_ships(export_model, dataset, tmp_path,
     reached = []
 
     def failing(*words, **options):
-        reached.append(sorted(path.name for path in next(scratch.iterdir()).iterdir()))
+        reached.append(sorted(path.name for path in (next(scratch.iterdir()) / "made").iterdir()))
         raise OSError("no space left on the device")
 
     monkeypatch.setattr(export_model, "held_out_voices", failing)
