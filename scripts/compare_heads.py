@@ -15,7 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -169,6 +169,13 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--models", nargs="+", choices=MODELS, default=list(MODELS), help="where only one is new: the other's rows stay"
     )
+    parser.add_argument(
+        "--kept",
+        nargs="+",
+        choices=MODELS,
+        default=[],
+        help="exported before and kept, so that their compensation is in the voices: none is made again",
+    )
     parser.add_argument("--seed", type=int, default=1, help="other draws than the calibration's (default 1)")
     return parser
 
@@ -185,14 +192,14 @@ class Half:
     others: list[Embeddings]
 
 
-def halves(path: Path, *, count: int, seed: int) -> list[Half]:
-    """Both halves of the voices kept in `path`, half of `count` draws from each."""
+def halves(path: Path, *, count: int, seed: int, kept: Sequence[str] = ()) -> list[Half]:
+    """Both halves of the voices kept in `path`, half of `count` draws from each. `kept`: as for `crossed`."""
     voices, cohort = load_voices(path)
     found = []
-    for mine, near in crossed(voices, cohort):
+    for mine, near in crossed(voices, cohort, kept):
         names = {voice.name for voice in mine}
         others = [voice for voice in voices if voice.name not in names]
-        matrices = compensations(others)
+        matrices = compensations(others, kept)
         drawn, plain = (
             list(draws(some, count=count // 2, seed=seed))
             for some in (mine, [voice for voice in voices if voice.name in names])
@@ -215,14 +222,14 @@ def heads_of(model: str, half: Half, lead: float) -> dict[str, Scorer]:
     }
 
 
-def table(model: str, parts: list[Half], lead: float) -> dict[str, HeadTrials]:
-    """By head what it says in all draws."""
+def table(model: str, parts: list[Half], lead: float, *, kept: bool = False) -> dict[str, HeadTrials]:
+    """By head what it says in all draws; without compensation too, unless that is in the voices already (`kept`)."""
     rows: dict[str, list[HeadTrials]] = {}
     for half in parts:
         heads = heads_of(model, half, lead)
         for name, score in heads.items():
             rows.setdefault(name, []).append(tried(score, half.drawn, model, half.cohort.of(model)))
-        for name, without in WITHOUT.items():
+        for name, without in () if kept else WITHOUT.items():
             rows.setdefault(without, []).append(tried(heads[name], half.plain, model, half.plain_cohort.of(model)))
     return {name: together(trials) for name, trials in rows.items()}
 
@@ -230,14 +237,15 @@ def table(model: str, parts: list[Half], lead: float) -> dict[str, HeadTrials]:
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     calibration = Calibration(**Embedder(args.pretrained).calibration)
-    parts = halves(args.voices, count=args.draws, seed=args.seed)
+    parts = halves(args.voices, count=args.draws, seed=args.seed, kept=args.kept)
     made: dict = {"interval": "speakers"} | {model: {} for model in MODELS}
     if args.json and args.json.is_file():
         before = json.loads(args.json.read_text(encoding="utf-8"))
         made |= before if before.get("interval") == made["interval"] else {}  # else measured in another way
     for model in args.models:
         made[model] = {}
-        for name, trials in table(model, parts, getattr(calibration, f"{model}_lead")).items():
+        rows = table(model, parts, getattr(calibration, f"{model}_lead"), kept=model in args.kept)
+        for name, trials in rows.items():
             made[model][name] = trials.summary().tolist()
             cells = "  ".join(f"{100 * value:5.1f} ({100 * a:.1f}-{100 * b:.1f})" for value, a, b in made[model][name])
             print(f"{model.upper()}  {name:40}  {cells}", flush=True)

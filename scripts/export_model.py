@@ -174,7 +174,7 @@ def export_joined(
         print(f"{recipe['power_kept']:.2%} of both embeddings' power is in {EMBEDDING} directions")
         narrow[len(narrow) // 2 :] *= args.weight
         np.save(seen, narrow)
-    narrow = np.load(seen)
+    narrow = np.load(seen, allow_pickle=False)
     join([first, second], narrow if matrix is None else narrow @ matrix, path)
 
 

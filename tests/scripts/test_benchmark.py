@@ -16,7 +16,7 @@ from core.training import Recipe
 from scripts import benchmark
 
 WHOEVER_ELSE_IS_HERE = 2.5  # times the ratio recorded on an idle machine
-HISTORY_FIELDS = {"date", "commit", "machine", "ratios"}
+HISTORY_FIELDS = {"date", "commit", "machine", "cnn_mflop", "ratios"}
 STAGES = {"resample", "activity", "image", "features", "CNN", "ANN", "heads"}
 
 
@@ -59,6 +59,14 @@ def test_the_history_can_be_read():
     for line in lines:
         assert set(line) == HISTORY_FIELDS and set(line["ratios"]) == STAGES
         assert all(ratio > 0 for ratio in line["ratios"].values())
+
+
+def test_a_larger_network_may_take_longer_where_it_was_not_measured_again(monkeypatch, tmp_path):
+    monkeypatch.setattr(benchmark, "HISTORY", tmp_path / "history.jsonl")
+    assert benchmark.recorded() is None
+    line = {"machine": benchmark.machine(), "cnn_mflop": benchmark.cnn_mflop() / 2, "ratios": {"CNN": 3.0, "ANN": 1.0}}
+    benchmark.HISTORY.write_text(json.dumps(line) + "\n", encoding="utf-8")
+    assert benchmark.recorded() == {"CNN": pytest.approx(6.0), "ANN": 1.0}
 
 
 def test_a_floor_is_work_over_what_the_machine_can_do():
