@@ -28,7 +28,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate, decode, resample, stream, to_flac
-from core.ceilings import RATE_IN, measure_ceilings, needs
+from core.ceilings import RATE_IN, convolution_operations, measure_ceilings, needs
+from core.embedder import PRETRAINED
 from core.pace import interleaved, lasting
 from core.recognizer import Recognizer
 from core.segments import prepare, prepare_judged
@@ -214,6 +215,7 @@ def record(repeats: int) -> dict:
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "commit": commit.stdout.strip(),
         "machine": machine(),
+        "cnn_mflop": cnn_mflop(),
         "ratios": {name: round(value, 2) for name, value in ratios.items()},
     }
     HISTORY.parent.mkdir(exist_ok=True)
@@ -223,10 +225,19 @@ def record(repeats: int) -> dict:
 
 
 def recorded() -> dict[str, float] | None:
-    """The newest ratios of this kind of machine, None where there are none."""
+    """The newest ratios of this kind of machine, None where there are none; the CNN's as its network now has more
+    operations or fewer: machines that were not measured again since."""
     lines = HISTORY.read_text(encoding="utf-8").splitlines() if HISTORY.exists() else []
     here = [one for one in map(json.loads, lines) if one["machine"] == machine()]
-    return here[-1]["ratios"] if here else None
+    if not here:
+        return None
+    ratios, grown = here[-1]["ratios"], cnn_mflop() / here[-1]["cnn_mflop"]
+    return ratios | {"CNN": ratios["CNN"] * grown}
+
+
+def cnn_mflop() -> float:
+    """Millions of operations of the CNN that ships, for one segment (`core.ceilings`)."""
+    return round(convolution_operations((PRETRAINED / "cnn.onnx").read_bytes()) / 1e6, 1)
 
 
 def slowed(recognizer: Recognizer, *, repeats: int, allowed: float, tries: int = 4) -> dict[str, float] | None:
