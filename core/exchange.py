@@ -73,10 +73,7 @@ def join(paths: Sequence[Path], matrix: np.ndarray, target: Path) -> None:
     import onnx
     from onnx import TensorProto, compose, helper, numpy_helper
 
-    parts = []
-    for place, path in enumerate(paths):
-        part = compose.add_prefix(onnx.load(path), PART.format(place))
-        parts.append(part)
+    parts = [compose.add_prefix(onnx.load(path), PART.format(place)) for place, path in enumerate(paths)]
     first = parts[0].graph.input[0]
     nodes, constants, made = [], [], []
     for part in parts:
@@ -103,8 +100,38 @@ def join(paths: Sequence[Path], matrix: np.ndarray, target: Path) -> None:
     first.name = "input"
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", matrix.shape[1]])]
     graph = helper.make_graph(nodes, "joined", [first], outputs, constants)
-    model = helper.make_model(graph, opset_imports=parts[0].opset_import, ir_version=parts[0].ir_version)
-    halve(model.graph)
+    halve(graph)
+    _save(graph, parts[0], target)
+
+
+def take_first(path: Path, target: Path) -> None:
+    """Write the first network of an exported file alone, as it was before `join`; of any other file a copy."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    model, prefix = onnx.load(path), PART.format(0)
+    beside = next((node for node in model.graph.node if "matrix" in node.input), None)
+    if beside is None:
+        target.write_bytes(path.read_bytes())
+        return
+    together = next(node for node in model.graph.node if node.output[0] == beside.input[0])
+    nodes = [node for node in model.graph.node if node.output[0].startswith(prefix)]
+    constants = [one for one in model.graph.initializer if one.name.startswith(prefix)]
+    outputs = [helper.make_tensor_value_info(together.input[0].removeprefix(prefix), TensorProto.FLOAT, ["n", None])]
+    for node in nodes:
+        node.name = node.name.removeprefix(prefix)
+        node.input[:] = [name.removeprefix(prefix) for name in node.input]
+        node.output[:] = [name.removeprefix(prefix) for name in node.output]
+    for one in constants:
+        one.name = one.name.removeprefix(prefix)
+    _save(helper.make_graph(nodes, "first", model.graph.input, outputs, constants), model, target)
+
+
+def _save(graph, like, target: Path) -> None:
+    """Whole or not at all, with the operations' versions of the model `like`."""
+    import onnx
+
+    model = onnx.helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version)
     onnx.checker.check_model(model)
     partial = target.with_suffix(".partial.onnx")
     onnx.save(model, partial)
@@ -197,4 +224,4 @@ def _constants(path: Path) -> list[list[tuple[str, tuple[np.ndarray, ...]]]]:
         part = node.name.split("/")[0] + "/" if joined else ""
         if own and (not joined or node.name.startswith("part")):
             found.setdefault(part, []).append((node.op_type, own))
-    return list(found.values())
+    return list(found.values()) or [[]]

@@ -67,7 +67,7 @@ def arguments() -> argparse.ArgumentParser:
         "--beside",
         type=Path,
         metavar="RUN",
-        help="a second network of images, its embedding joined with the CNN's",
+        help="a second network of images, its embedding joined with the CNN's (the first network of a cnn.onnx of two)",
     )
     parser.add_argument(
         "--weight", type=float, default=1.0, metavar="W", help="of the second network's embedding (default 1)"
@@ -92,7 +92,11 @@ def read_recipe(run: Path) -> dict:
     recipe["voices"] = sum("@" not in name for name in classes)
     if len(classes) > recipe["voices"]:
         recipe["voices_with_other_speeds"] = len(classes)
-    return recipe | {"first": read_recipe(Path(recipe["start"]))} if recipe.get("start") else recipe
+    if not recipe.get("start"):
+        return recipe
+    first = read_recipe(Path(recipe["start"]))
+    parts = [part for part in first.get("parts", []) if part["architecture"] == recipe.get("architecture")]
+    return recipe | {"first": parts[0] if parts else first}
 
 
 def export_networks(
@@ -154,14 +158,14 @@ def export_joined(
 ) -> None:
     """The CNN and the network `--beside` it as one, brought back to the length of an embedding by what training voices
     have most of (`core.compensation.narrowing`)."""
-    from core.exchange import join
+    from core.exchange import join, take_first
     from core.networks import EMBEDDING
 
     first, second, seen = (args.parts / name for name in ("first.onnx", "second.onnx", "narrowing.npy"))
     if not seen.is_file():
         for one, run, own in zip((first, second), (args.cnn, [args.beside]), recipe["parts"], strict=True):
             if run[0].suffix == ".onnx":
-                one.write_bytes(run[0].read_bytes())
+                take_first(run[0], one)
             else:
                 export_network(run, own, images, one)
         known = load_images(args.dataset, "train").values
@@ -268,7 +272,8 @@ def exported(args: argparse.Namespace) -> dict:
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
     if args.beside:
-        recipes["cnn"] = {"architecture": "joined", "parts": [recipes["cnn"], read_recipe(args.beside)]}
+        first = recipes["cnn"].get("parts", [recipes["cnn"]])[0]
+        recipes["cnn"] = {"architecture": "joined", "parts": [first, read_recipe(args.beside)]}
     export_networks(args, recipes, *check)
     _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))
     write_description(args, recipes, asdict(NEUTRAL), {})
