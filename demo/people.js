@@ -1,5 +1,6 @@
 // Runs once, with `element` (the list of people), `trigger` and `watch`. A press on a row opens that person's page; the
 // row whose page is open is marked. The page itself tells which it is (`data-person`).
+let press = 0; // ms: requests overtake each other, and a browser's clock may stand still between two presses
 const mark = () => {
   const open = document.querySelector("#person-page .person");
   const name = open ? open.dataset.person : null;
@@ -12,7 +13,7 @@ const mark = () => {
 };
 element.addEventListener("click", (event) => {
   const row = event.target.closest("tr[data-name]");
-  if (row) trigger("select", { name: row.dataset.name, press: performance.now() }); // requests overtake each other
+  if (row) trigger("select", { name: row.dataset.name, press: (press = Math.max(performance.now(), press + 0.001)) });
 });
 watch("value", mark);
 window.whoIsOpen = { mark };

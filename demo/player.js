@@ -1,7 +1,8 @@
 // Runs once, with `element` (the timeline), `trigger` and `watch`. Player and timeline move together: a press on a turn
 // plays it and chooses it, to be enrolled from; turns of one voice can be chosen together. --at is where the player is.
 let chosen = [];
-const tell = () => trigger("select", { spans: chosen, press: performance.now() }); // requests overtake each other
+let press = 0; // ms: requests overtake each other, and a browser's clock may stand still between two presses
+const tell = () => trigger("select", { spans: chosen, press: (press = Math.max(performance.now(), press + 0.001)) });
 const player = () => document.querySelector("#file-player audio");
 const play = (seconds) => {
   const audio = player();
