@@ -7,8 +7,10 @@ that says what to install, under CI=true it fails.
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
+import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -23,6 +25,9 @@ SAMPLES = ROOT / "demo" / "samples"
 
 os.environ.setdefault("GRADIO_ANALYTICS_ENABLED", "False")
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+# librosa's compiled functions, kept for other processes: read back by several at once they have crashed Python.
+os.environ["NUMBA_CACHE_DIR"] = tempfile.mkdtemp(prefix="numba-")
+atexit.register(shutil.rmtree, os.environ["NUMBA_CACHE_DIR"], ignore_errors=True)
 
 # Examples are the same every time: a failing test fails for everybody.
 hypothesis.settings.register_profile("repeatable", derandomize=True, deadline=None, database=None, max_examples=60)
