@@ -18,6 +18,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def open_person(page, name: str) -> None:
+    page.wait_for_function("window.whoIsOpen")  # the list listens
     page.locator("#people .person-open", has_text=name).click()
     page.locator("#person-page h3", has_text=name).wait_for()
     page.locator("#person-status .progress").wait_for(state="detached")
