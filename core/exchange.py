@@ -24,10 +24,9 @@ def export(body, path: Path) -> None:
     partial = path.with_suffix(".partial.onnx")
     body.export(str(partial), format="onnx", verbose=False)
     model = onnx.load(partial)
+    partial.unlink()
     halve(model.graph)
-    onnx.checker.check_model(model)
-    onnx.save(model, partial)
-    partial.replace(path)
+    _save(model, path)
 
 
 def fold(body, matrix: np.ndarray) -> None:
@@ -101,7 +100,7 @@ def join(paths: Sequence[Path], matrix: np.ndarray, target: Path) -> None:
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", matrix.shape[1]])]
     graph = helper.make_graph(nodes, "joined", [first], outputs, constants)
     halve(graph)
-    _save(graph, parts[0], target)
+    _save(_like(parts[0], graph), target)
 
 
 def take_first(path: Path, target: Path) -> None:
@@ -124,14 +123,20 @@ def take_first(path: Path, target: Path) -> None:
         node.output[:] = [name.removeprefix(prefix) for name in node.output]
     for one in constants:
         one.name = one.name.removeprefix(prefix)
-    _save(helper.make_graph(nodes, "first", model.graph.input, outputs, constants), model, target)
+    _save(_like(model, helper.make_graph(nodes, "first", model.graph.input, outputs, constants)), target)
 
 
-def _save(graph, like, target: Path) -> None:
-    """Whole or not at all, with the operations' versions of the model `like`."""
+def _like(model, graph):
+    """A model of this graph, with the operations' versions of `model`."""
+    from onnx import helper
+
+    return helper.make_model(graph, opset_imports=model.opset_import, ir_version=model.ir_version)
+
+
+def _save(model, target: Path) -> None:
+    """Whole or not at all."""
     import onnx
 
-    model = onnx.helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version)
     onnx.checker.check_model(model)
     partial = target.with_suffix(".partial.onnx")
     onnx.save(model, partial)
@@ -221,7 +226,7 @@ def _constants(path: Path) -> list[list[tuple[str, tuple[np.ndarray, ...]]]]:
             for values in (arrays[name] for name in node.input if name in arrays)
             if values.dtype in (np.float16, np.float32)
         )
-        part = node.name.split("/")[0] + "/" if joined else ""
-        if own and (not joined or node.name.startswith("part")):
+        if own and (node.name or not joined):  # what `join` added is of no part
+            part = node.name.split("/")[0] if joined else ""
             found.setdefault(part, []).append((node.op_type, own))
     return list(found.values()) or [[]]

@@ -168,7 +168,6 @@ def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
     """Weights of an exported network, normalised by what it will see in training, so that it behaves there as it did;
     each speaker's direction begins at the embedding of one of their images."""
     from core.exchange import restore_exported
-    from core.networks import cnn
 
     examples = made_of.examples
     first = np.sort(np.unique(examples.speakers, return_index=True)[1])
@@ -177,23 +176,11 @@ def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
         return examples.values[chosen].astype(np.float32) / np.float32(255.0)
 
     images, _ = next(made_of.made(0))
-    seen = images.astype(np.float32) / np.float32(255.0)
-    if body.name == "cnn_long_term":  # begins as the CNN, which does not look at what this sees more
-        plain = cnn()
-        restore_exported(plain, path, seen)
-        body.set_weights([_widened(old, new.shape) for old, new in zip(plain.get_weights(), body.weights, strict=True)])
-    else:
-        restore_exported(body, path, seen)
+    restore_exported(body, path, images.astype(np.float32) / np.float32(255.0))
     parts = [body.predict_on_batch(prepared(first[start : start + 64])) for start in range(0, len(first), 64)]
     directions = np.zeros(model.get_layer("cosines").directions.shape, np.float32)
     directions[:, examples.speakers[first]] = np.concatenate(parts).T
     model.get_layer("cosines").directions.assign(directions)
-
-
-def _widened(kernel: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """A kernel for more channels, which it does not listen to yet."""
-    more = [(0, wanted - had) for had, wanted in zip(kernel.shape, shape, strict=True)]
-    return np.pad(kernel, more)
 
 
 def begin_with_run(model, body, run: Path) -> None:
