@@ -11,7 +11,7 @@ from core.embedder import MODELS, Embedder, Embeddings, with_windows
 from core.evaluation import Cell, FittedHeads, mean_embedding, measure_cosine
 from core.heads import Calibration
 from core.protocol import EnrolmentClips
-from core.rival import Resemblyzer
+from core.rival import NETWORKS
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,9 +25,10 @@ class Group:
 class Contest:
     """Everybody enrolled with every model. Memory holds embeddings, not sound."""
 
-    def __init__(self, *, rival: bool):
+    def __init__(self, *, rivals: Sequence[str] = ()):
+        """`rivals`: names in `core.rival.NETWORKS`."""
         self.embedder = Embedder()
-        self.rival = Resemblyzer() if rival else None
+        self.rivals = {name: NETWORKS[name]() for name in rivals}
         self.people: list[Embeddings] = []
         self.means: dict[str, list[np.ndarray]] = {}
         self.groups: dict[str, Group] = {}
@@ -38,8 +39,7 @@ class Contest:
             with_windows(self.embedder.embed(list(clips.segments)), self.embedder.embed(list(clips.windows)))
         )
         rows = {model: self.people[-1].heard_by(model) for model in MODELS}
-        if self.rival:
-            rows["resemblyzer"] = self.rival.embed(clips.segments)
+        rows |= {name: network.embed(clips.segments) for name, network in self.rivals.items()}
         for model, values in rows.items():
             self.means.setdefault(model, []).append(mean_embedding(values))
 
@@ -65,7 +65,7 @@ class Contest:
         """Prepared tests -> (n, D) by network."""
         made = self.embedder.embed(list(samples))
         rows = {model: made.of(model) for model in MODELS}
-        return rows | ({"resemblyzer": self.rival.embed(samples)} if self.rival else {})
+        return rows | {name: network.embed(samples) for name, network in self.rivals.items()}
 
     def cells(
         self, group: Group, rows: dict[str, np.ndarray], owner: np.ndarray, same_recording: np.ndarray

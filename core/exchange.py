@@ -103,27 +103,30 @@ def join(paths: Sequence[Path], matrix: np.ndarray, target: Path) -> None:
     _save(_like(parts[0], graph), target)
 
 
-def take_first(path: Path, target: Path) -> None:
-    """Write the first network of an exported file alone, as it was before `join`; of any other file a copy."""
+def take_part(path: Path, place: int, target: Path) -> None:
+    """Write one network of a file that `join` made alone, as it was before: the one at `place`, -1 being the last. Of
+    any other exported file a copy."""
     import onnx
     from onnx import TensorProto, helper
 
-    model, prefix = onnx.load(path), PART.format(0)
+    model = onnx.load(path)
     beside = next((node for node in model.graph.node if "matrix" in node.input), None)
     if beside is None:
         target.write_bytes(path.read_bytes())
         return
     together = next(node for node in model.graph.node if node.output[0] == beside.input[0])
+    answer = together.input[place]
+    prefix = answer.split("/")[0] + "/"
     nodes = [node for node in model.graph.node if node.output[0].startswith(prefix)]
     constants = [one for one in model.graph.initializer if one.name.startswith(prefix)]
-    outputs = [helper.make_tensor_value_info(together.input[0].removeprefix(prefix), TensorProto.FLOAT, ["n", None])]
+    outputs = [helper.make_tensor_value_info(answer.removeprefix(prefix), TensorProto.FLOAT, ["n", None])]
     for node in nodes:
         node.name = node.name.removeprefix(prefix)
         node.input[:] = [name.removeprefix(prefix) for name in node.input]
         node.output[:] = [name.removeprefix(prefix) for name in node.output]
     for one in constants:
         one.name = one.name.removeprefix(prefix)
-    _save(_like(model, helper.make_graph(nodes, "first", model.graph.input, outputs, constants)), target)
+    _save(_like(model, helper.make_graph(nodes, "part", model.graph.input, outputs, constants)), target)
 
 
 def _like(model, graph):

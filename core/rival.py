@@ -1,5 +1,5 @@
-"""The network that a user would take instead: measured beside ours, and the teacher of ours in training
-(`core.dataset.teacher`). Not imported by the app."""
+"""The networks of others, measured beside ours and teachers of ours in training (`core.dataset.teacher`): the one that
+a user would take instead, and a far larger one (`core.campplus`). Not imported by the app."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from core.campplus import CamPlusPlus
 from core.errors import DatasetError
 
 INSTALL_HINT = (
@@ -56,3 +57,6 @@ class Resemblyzer:
             made = torch.cat([self._encoder(part) for part in parts]).numpy().reshape(len(clips), len(STARTS), -1)
         mean = made.mean(axis=1)
         return mean / np.linalg.norm(mean, axis=1, keepdims=True)
+
+
+NETWORKS: dict[str, type[Resemblyzer] | type[CamPlusPlus]] = {"resemblyzer": Resemblyzer, "campplus": CamPlusPlus}

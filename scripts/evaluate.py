@@ -9,7 +9,7 @@ recognised: within one recording everybody is. Measures are defined at `core.eva
 bootstrap over speakers.
 
 Models: cnn, ann, both (the product's SVM heads with cohort), and cnn_cosine, ann_cosine (cosine to the mean enrolment
-embedding: what the networks alone are worth). `--embedder resemblyzer` adds that network, by cosine.
+embedding: what the networks alone are worth). `--embedder resemblyzer campplus` adds those networks, by cosine.
 JSON: {"cnn": {"clean": {"accuracy": ..., "worst": ..., "ci95": [.., ..], "eer": ..., "open_set_eer": ...,
 "speakers": ..., "tests": ..., ...}}}, fractions from 0 to 1, null where there was nothing to measure. Tests of another
 length than 5 s are cells named like "clean@2s". Where the genders are known (DIR.csv with the columns speaker and
@@ -43,6 +43,7 @@ from core.dataset.build import audio_files
 from core.errors import DatasetError, SpeakerError
 from core.evaluation import Cell, draw, rivals_only
 from core.protocol import Subject
+from core.rival import NETWORKS
 
 NOISE = Path(__file__).resolve().parents[2] / "shared" / "speech" / "noise"
 NOISE_HELP = "for noise10 (default ../shared/speech/noise, else pink noise); training may have heard it too"
@@ -67,7 +68,7 @@ def evaluate(args: argparse.Namespace) -> Results:
     trouble: list[str] = []
     subjects: list[Subject] = []
     people, noise = protocol.find_people(args.folder), noise_files(args.noise)
-    contest = Contest(rival=args.embedder == "resemblyzer")
+    contest = Contest(rivals=args.embedder)
     for subject, clips in protocol.enrolments(people, seconds=args.enrol_seconds, trouble=trouble):
         subjects.append(subject)
         contest.enrol(clips)
@@ -144,7 +145,7 @@ def heard(
                 **noises,
             }
             for model, cell in contest.cells(group, joined, owners, single[owners]).items():
-                identity = model if model == "resemblyzer" else contest.embedder.model_id
+                identity = model if model in NETWORKS else contest.embedder.model_id
                 yield key + name, model, written(cell) | extra | {"model": identity}
 
 
@@ -248,7 +249,9 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--genders", type=Path, metavar="CSV", help="columns speaker and gender (default: DIR.csv where it exists)"
     )
-    parser.add_argument("--embedder", choices=["resemblyzer"], help="measure another network in the same run")
+    parser.add_argument(
+        "--embedder", nargs="+", choices=sorted(NETWORKS), default=[], help="measure other networks in the same run"
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results")
     parser.add_argument(

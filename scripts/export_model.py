@@ -67,7 +67,8 @@ def arguments() -> argparse.ArgumentParser:
         "--beside",
         type=Path,
         metavar="RUN",
-        help="a second network of images, its embedding joined with the CNN's (the first network of a cnn.onnx of two)",
+        help="a second network of images, its embedding joined with the CNN's. Of a cnn.onnx that holds two, --cnn "
+        "takes the first and this the last",
     )
     parser.add_argument(
         "--weight", type=float, default=1.0, metavar="W", help="of the second network's embedding (default 1)"
@@ -158,14 +159,15 @@ def export_joined(
 ) -> None:
     """The CNN and the network `--beside` it as one, brought back to the length of an embedding by what training voices
     have most of (`core.compensation.narrowing`)."""
-    from core.exchange import join, take_first
+    from core.exchange import join, take_part
     from core.networks import EMBEDDING
 
     first, second, seen = (args.parts / name for name in ("first.onnx", "second.onnx", "narrowing.npy"))
     if not seen.is_file():
-        for one, run, own in zip((first, second), (args.cnn, [args.beside]), recipe["parts"], strict=True):
+        given = zip((first, second), (args.cnn, [args.beside]), recipe["parts"], strict=True)
+        for place, (one, run, own) in enumerate(given):
             if run[0].suffix == ".onnx":
-                take_first(run[0], one)
+                take_part(run[0], -place, one)
             else:
                 export_network(run, own, images, one)
         known = load_images(args.dataset, "train").values
@@ -272,8 +274,9 @@ def exported(args: argparse.Namespace) -> dict:
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
     if args.beside:
-        first = recipes["cnn"].get("parts", [recipes["cnn"]])[0]
-        recipes["cnn"] = {"architecture": "joined", "parts": [first, read_recipe(args.beside)]}
+        beside = read_recipe(args.beside)
+        first, last = (one.get("parts", [one])[place] for place, one in ((0, recipes["cnn"]), (-1, beside)))
+        recipes["cnn"] = {"architecture": "joined", "parts": [first, last]}
     export_networks(args, recipes, *check)
     _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))
     write_description(args, recipes, asdict(NEUTRAL), {})

@@ -1,9 +1,11 @@
-"""Let Resemblyzer hear a dataset's training voices, so that networks can learn from it beside the labels.
+"""Let a teacher network hear a dataset's training voices, so that ours can learn from it beside the labels.
 
-    python scripts/teach.py dataset --recordings DIR... [--workers 2]
+    python scripts/teach.py dataset --recordings DIR... --teacher campplus [--variants --rooms DIR] [--workers 2]
     python scripts/train_cnn.py dataset --variants --teacher 20 ...
 
-Resemblyzer is installed in an environment of its own (core/rival.py says how). Stop it any time and run it again.
+`--variants` makes the dataset's variants in the same pass, which reads the recordings once (else create_dataset.py has
+made them). Teachers are installed in an environment of their own: core/campplus.py and core/rival.py say how. Stop it
+any time and run it again.
 """
 
 from __future__ import annotations
@@ -13,38 +15,49 @@ import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from functools import cache
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from core.dataset import teacher
+from core.dataset import teacher, variants
 from core.dataset.build import Task, find_speakers, plan
 from core.dataset.manifest import read_rows
 from core.errors import DatasetError, SpeakerError
-from core.rival import Resemblyzer
+from core.rival import NETWORKS
 
 
 def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, help="dataset folder, made with --variants")
     parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR", help="what it was made of")
+    parser.add_argument("--teacher", choices=sorted(NETWORKS), default="campplus", help="default campplus")
+    parser.add_argument(
+        "--at-most", type=int, metavar="N", help="clips of a voice that the teacher hears (default: all)"
+    )
+    parser.add_argument("--variants", action="store_true", help="make the voices at other speeds and in rooms too")
+    parser.add_argument("--rooms", type=Path, metavar="DIR", help="measured room impulse responses for --variants")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser
 
 
 @cache
-def resemblyzer() -> Resemblyzer:
+def installed(name: str):
     """One a process."""
+    network = NETWORKS[name]()
     import torch
 
     torch.set_num_threads(1)
-    return Resemblyzer()
+    return network
 
 
-def hear(task: Task, folder: Path) -> int:
+def hear(task: Task, folder: Path, name: str, at_most: int | None, with_variants: bool, rooms: Path | None) -> int:
     """One speaker; how many clips."""
-    return teacher.make(task, folder, resemblyzer().hear)
+    heard = cache(lambda task, speed: list(variants.clips(task, speed)))  # read once for both
+    if with_variants:
+        variants.make(task, folder, rooms, heard)
+    return teacher.make(task, folder, installed(name).hear, at_most, heard)
 
 
 def training_tasks(dataset: Path, recordings: list[Path]) -> list[Task]:
@@ -68,11 +81,15 @@ def training_tasks(dataset: Path, recordings: list[Path]) -> list[Task]:
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     tasks = training_tasks(args.dataset, args.recordings)
-    resemblyzer()  # says at once what is missing
+    if args.at_most is not None and args.at_most < 1:
+        raise SpeakerError(f"--at-most {args.at_most}: 1 or more clips of a voice")
+    installed(args.teacher)  # says at once what is missing
+    teacher.begin(args.dataset, args.teacher)
     from tqdm import tqdm
 
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        heard = pool.map(hear, tasks, [args.dataset] * len(tasks), chunksize=4)
+        more = (args.dataset, args.teacher, args.at_most, args.variants, args.rooms)
+        heard = pool.map(hear, tasks, *(repeat(one) for one in more), chunksize=4)
         clips = sum(tqdm(heard, "taught", len(tasks), unit="speaker"))
     print(f"{clips} clips of {len(tasks)} speakers in {args.dataset / 'teacher'}")
     return 0

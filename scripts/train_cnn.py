@@ -29,7 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
-from core.dataset.teacher import centred
+from core.dataset.teacher import centred, taught_by
 from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, load_images, load_noise
 from core.training import (
@@ -265,6 +265,8 @@ def main(argv: list[str] | None = None) -> int:
     )
     more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
     more |= {"labels": args.labels, "favour": args.favour, "augment": args.augment, "head_only": args.head_only}
+    if examples.teacher is not None:
+        more["taught_by"] = taught_by(args.dataset)
     save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

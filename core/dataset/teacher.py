@@ -2,6 +2,7 @@
 
 DIR/teacher/<speaker>.npz   embeddings float16 (n, D), rows of length 1; speed float32 (n,): one row for each clip of
                             `core.dataset.variants.clips`, in its order, speed by speed
+DIR/teacher/name.txt        which network it is, a name in `core.rival.NETWORKS`
 
 A network that was trained on other voices knows of them what no label of ours says; a student that must also tell what
 the teacher heard in the clean clip, from its own noisy crop, takes that over (Hinton et al. 2015, "Distilling the
@@ -11,7 +12,7 @@ knowledge in a neural network"). Not imported by the app.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -21,25 +22,53 @@ from core.dataset.variants import ROOM_EVERY, SPEEDS, clips
 from core.errors import DatasetError
 
 Embed = Callable[[list[np.ndarray]], np.ndarray]  # clips, float32 (SEGMENT_SAMPLES,) each -> (n, D)
+Heard = Callable[[Task, float], Iterable[np.ndarray]]  # a speaker's clips at a speed
 
 
-def make(task: Task, folder: Path, embed: Embed) -> int:
-    """One speaker's embeddings, whole or not at all; what is there is not made again. Returns how many."""
+def make(task: Task, folder: Path, embed: Embed, at_most: int | None = None, heard: Heard = clips) -> int:
+    """One speaker's embeddings, whole or not at all; what is there is not made again. Returns how many.
+
+    `at_most`: the teacher hears so many clips of a voice, evenly chosen; the rest have the mean of these. `heard` gives
+    the speaker's clips at a speed.
+    """
     target = folder / "teacher" / f"{task.speaker}.npz"
     if target.is_file():
         return len(read(target)[1])
     rows, speeds = [], []
     for speed in SPEEDS:
-        heard = list(clips(task, speed))
-        if heard:
-            rows.append(embed(heard))
-            speeds += [speed] * len(heard)
+        voice = list(heard(task, speed))
+        if voice:
+            rows.append(_of_voice(voice, embed, at_most or len(voice)))
+            speeds += [speed] * len(voice)
     if not rows:
         return 0
     content = io.BytesIO()
     np.savez(content, embeddings=np.concatenate(rows).astype(np.float16), speed=np.array(speeds, np.float32))
     write_whole(target, content.getvalue())
     return len(speeds)
+
+
+def begin(folder: Path, name: str) -> None:
+    """Say who teaches; `DatasetError` where another did."""
+    if (folder / "teacher").is_dir() and (other := taught_by(folder)) != name:
+        raise DatasetError(f"{other} has taught in {folder / 'teacher'}: delete that folder, or let {other} go on")
+    (folder / "teacher").mkdir(parents=True, exist_ok=True)
+    write_whole(folder / "teacher" / "name.txt", f"{name}\n".encode())
+
+
+def taught_by(folder: Path) -> str:
+    """The teacher's name."""
+    path = folder / "teacher" / "name.txt"
+    return path.read_text(encoding="utf-8").strip() if path.is_file() else "resemblyzer"  # the only one at first
+
+
+def _of_voice(voice: list[np.ndarray], embed: Embed, at_most: int) -> np.ndarray:
+    chosen = np.unique(np.linspace(0, len(voice) - 1, min(at_most, len(voice))).round().astype(int))
+    told = embed([voice[index] for index in chosen])
+    mean = told.mean(axis=0)
+    rows = np.repeat((mean / np.linalg.norm(mean))[None], len(voice), axis=0)
+    rows[chosen] = told
+    return rows
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:

