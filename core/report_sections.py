@@ -26,6 +26,7 @@ TITLES = {
     "cnn_cosine": "CNN, mean cosine",
     "ann_cosine": "ANN, mean cosine",
     "resemblyzer": "Resemblyzer, mean cosine",
+    "campplus": "CAM++, mean cosine",
 }
 TESTED = "tested on other recordings (who has one only is a rival and a stranger, not tested)"
 REPEATS = 15  # of a timing

