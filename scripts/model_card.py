@@ -265,8 +265,8 @@ the second network in the CNN was made because the weights before had been seen 
 `opus12`, `mp3_64`, `quiet` and `clipped`: unlike ours, it hears the mean of the spectrum. Whether that helps was
 decided on held-out training-corpus voices. That the first network learned from CAM++ afterwards, and the weight of the
 second, was decided on 24 LibriSpeech readers of the training data who have several recordings each (EER of pairs across
-recordings 4.8 % -> 3.3 %). Most held-out voices have one, and there, in simulated rooms, the networks before were better:
-they had learned recordings too.
+recordings 4.8 % -> 3.3 %). Most held-out voices have one, and there, in simulated rooms, the networks before were
+better: they had learned recordings too.
 
 {table(results, list(NAMES), channels(results))}
 
