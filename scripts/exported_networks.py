@@ -1,0 +1,120 @@
+"""The network half of scripts/export_model.py: trained runs, or files exported before, as cnn.onnx and ann.onnx."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from core.compensation import both_views, compensate, narrowing
+from core.errors import DatasetError
+from core.examples import load_images
+from core.training import average, teacher_kernel
+
+NARROWED_BY = 4000  # training images
+TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
+
+
+def export_networks(
+    args: argparse.Namespace,
+    recipes: dict[str, dict],
+    images: np.ndarray,
+    rows: np.ndarray,
+    matrices: dict[str, np.ndarray] | None = None,
+) -> None:
+    """Write cnn.onnx and ann.onnx, with `core.compensation.both_views` where asked for, and with `matrices`
+    compensated by them (`core.exchange.fold`), each compared with Keras on real segments, which adds to `recipes`."""
+    images = images.astype(np.float32) / np.float32(255.0)
+    for name, runs, inputs in (("cnn", args.cnn, images), ("ann", args.ann, rows)):
+        path, matrix = args.output / f"{name}.onnx", matrices[name] if matrices else None
+        if name == "cnn" and args.beside:
+            export_joined(args, recipes[name], images, path, matrix)
+        elif name in kept(args):
+            path.write_bytes(runs[0].read_bytes())
+        else:
+            export_network(runs, recipes[name], inputs, path, both=name in args.both_views, matrix=matrix)
+
+
+def export_network(
+    runs: list[Path],
+    recipe: dict,
+    inputs: np.ndarray,
+    path: Path,
+    *,
+    both: bool = False,
+    matrix: np.ndarray | None = None,
+) -> None:
+    """One network, the mean of `runs`. One that learned from its teacher alone tells the teacher's view."""
+    from core.exchange import export, fold
+    from core.networks import ARCHITECTURES
+
+    options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
+    body = ARCHITECTURES[recipe["architecture"]](**options)
+    average([run / "checkpoint.npz" for run in runs], body.variables)
+    if len(runs) > 1:
+        recipe["mean_of"] = [str(run) for run in runs]
+    wanted = np.asarray(body(inputs))
+    folded = []
+    if both or not recipe.get("labels", 1.0):
+        recipe["both_views"] = both
+        folded = [both_views(teacher_kernel(runs[-1] / "checkpoint.npz", body), float(both))]
+    for one in folded + ([] if matrix is None else [matrix]):
+        fold(body, one)
+        wanted = compensate(wanted, one)
+    export(body, path)
+    gap = float(np.abs(_answers(path, inputs) - wanted).max())
+    if gap > TOLERANCE:
+        raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
+    print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
+    recipe["difference"] = gap
+
+
+def export_joined(
+    args: argparse.Namespace, recipe: dict, images: np.ndarray, path: Path, matrix: np.ndarray | None
+) -> None:
+    """The CNN and the network `--beside` it as one, brought back to the length of an embedding by what training voices
+    have most of (`core.compensation.narrowing`)."""
+    from core.exchange import join, take_part
+    from core.networks import EMBEDDING
+
+    first, second, seen = (args.parts / name for name in ("first.onnx", "second.onnx", "narrowing.npy"))
+    if not seen.is_file():
+        given = zip((first, second), (args.cnn, [args.beside]), recipe["parts"], strict=True)
+        for place, (one, run, own) in enumerate(given):
+            if run[0].suffix == ".onnx":
+                take_part(run[0], -place, one)
+            else:
+                export_network(run, own, images, one)
+        known = load_images(args.dataset, "train").values
+        some = known[np.random.default_rng(args.seed).permutation(len(known))[:NARROWED_BY]]
+        inputs = some.astype(np.float32) / np.float32(255.0)
+        together = np.concatenate([_answers(first, inputs), args.weight * _answers(second, inputs)], axis=1)
+        narrow = narrowing(together, EMBEDDING)
+        recipe["weights"] = [1.0, args.weight]
+        recipe["power_kept"] = float(np.sum((together @ narrow) ** 2) / np.sum(together**2))
+        print(f"{recipe['power_kept']:.2%} of both embeddings' power is in {EMBEDDING} directions")
+        narrow[len(narrow) // 2 :] *= args.weight
+        np.save(seen, narrow)
+    narrow = np.load(seen, allow_pickle=False)
+    join([first, second], narrow if matrix is None else narrow @ matrix, path)
+
+
+def _answers(path: Path, inputs: np.ndarray) -> np.ndarray:
+    """What an exported network says, 64 inputs at a time."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    name = session.get_inputs()[0].name
+    return np.concatenate([session.run(None, {name: inputs[at : at + 64]})[0] for at in range(0, len(inputs), 64)])
+
+
+def kept(args: argparse.Namespace) -> set[str]:
+    """Models that were given as exported files: compensated already, and copied. `DatasetError` for a mean of those."""
+    given = {name: runs for name, runs in (("cnn", args.cnn), ("ann", args.ann)) if runs[0].suffix == ".onnx"}
+    if args.beside:
+        given.pop("cnn", None)  # compensated anew, with what stands beside it
+    for name, runs in given.items():
+        if len(runs) > 1 or name in args.both_views:
+            raise DatasetError(f"--{name} {runs[0]} is an exported network, to be kept as it is: give it alone")
+    return set(given)
