@@ -23,13 +23,20 @@ from core.spectrogram import BANDS, FRAMES, read_png
 class Examples:
     """One split in memory. `values`: images uint8 (N, BANDS, FRAMES) or feature rows float32 (N, F); `speakers` (N,)
     are indices into `names`; `sessions` tell recordings apart; `teacher` (N, D), where asked for, is what another
-    network hears in each (`core.dataset.teacher`)."""
+    network, called `taught_by`, hears in each (`core.dataset.teacher`)."""
 
     values: np.ndarray
     speakers: np.ndarray
     sessions: np.ndarray
     names: tuple[str, ...]
     teacher: np.ndarray | None = None
+    taught_by: str = ""
+
+    def centred(self) -> Examples:
+        """With `core.dataset.teacher.centred` lessons, where there are any."""
+        if self.teacher is None:
+            return self
+        return replace(self, teacher=teacher.centred(self.teacher, self.speakers))
 
 
 def load_images(
@@ -46,7 +53,7 @@ def load_images(
     rows = _rows(folder, split, min_segments)
     examples = Examples(read_images(folder, rows, progress=progress), *_labels(rows))
     if with_teacher:
-        examples = replace(examples, teacher=_taught(examples, folder))
+        examples = replace(examples, teacher=_taught(examples, folder), taught_by=teacher.taught_by(folder))
     return _with_variants(examples, folder) if with_variants else examples
 
 
@@ -76,6 +83,7 @@ def _with_variants(examples: Examples, folder: Path) -> Examples:
         sessions,
         tuple(names),
         None if taught is None else np.concatenate(taught),
+        examples.taught_by,
     )
 
 
@@ -96,6 +104,7 @@ def load_variant_rows(folder: Path, *, min_segments: int = 1, with_teacher: bool
         np.zeros(len(together), int),
         tuple(voices),
         np.concatenate(taught) if with_teacher else None,
+        teacher.taught_by(folder) if with_teacher else "",
     )
 
 

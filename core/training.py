@@ -231,6 +231,7 @@ def save_run(folder: Path, body, recipe: Recipe, examples: Examples, **more: str
     facts = {
         **asdict(recipe),
         **more,
+        **({"taught_by": examples.taught_by} if examples.taught_by else {}),
         "backend": keras.backend.backend(),
         "examples": len(examples.values),
         "parameters": int(body.count_params()),

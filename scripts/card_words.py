@@ -64,9 +64,9 @@ better on training corpora it was not fitted on, and strangers were given twice 
 the second network in the CNN was made because the weights before had been seen to be behind Resemblyzer on `clean`,
 `opus12`, `mp3_64`, `quiet` and `clipped`: unlike ours, it hears the mean of the spectrum. Whether that helps was
 decided on held-out training-corpus voices. That the first network learned from CAM++ afterwards, and the weight of the
-second, was decided on 24 LibriSpeech readers of the training data who have several recordings each (EER of pairs across
-recordings 4.8 % -> 3.3 %). Most held-out voices have one, and there, in simulated rooms, the networks before were
-better: they had learned recordings too."""
+second, was decided on the LibriSpeech readers of the training data who have several recordings each, by pairs of clips
+across recordings. Most held-out voices have one, and there, in simulated rooms, the networks before were better: they
+had learned recordings too."""
 
 LIMITS = """\
 - **Not an authentication tool.** Replayed and cloned voices pass.

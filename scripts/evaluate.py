@@ -9,7 +9,7 @@ recognised: within one recording everybody is. Measures are defined at `core.eva
 bootstrap over speakers.
 
 Models: cnn, ann, both (the product's SVM heads with cohort), and cnn_cosine, ann_cosine (cosine to the mean enrolment
-embedding: what the networks alone are worth). `--embedder resemblyzer campplus` adds those networks, by cosine.
+embedding: what the networks alone are worth). `--embedder resemblyzer,campplus` adds those networks, by cosine.
 JSON: {"cnn": {"clean": {"accuracy": ..., "worst": ..., "ci95": [.., ..], "eer": ..., "open_set_eer": ...,
 "speakers": ..., "tests": ..., ...}}}, fractions from 0 to 1, null where there was nothing to measure. Tests of another
 length than 5 s are cells named like "clean@2s". Where the genders are known (DIR.csv with the columns speaker and
@@ -26,7 +26,7 @@ import json
 import math
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -210,12 +210,12 @@ def percent(value: float | None) -> str:
     return "-" if value is None else f"{100 * value:.1f}"
 
 
-def channels(text: str) -> list[str]:
+def listed(text: str, kind: str, known: Collection[str]) -> list[str]:
     """'clean,mic' or 'all' -> names."""
-    names = list(CHANNELS) if text == "all" else list(dict.fromkeys(name.strip() for name in text.split(",")))
-    unknown = [name for name in names if name not in CHANNELS]
+    names = list(known) if text == "all" else list(dict.fromkeys(name.strip() for name in text.split(",")))
+    unknown = [name for name in names if name not in known]
     if unknown:
-        raise argparse.ArgumentTypeError(f"no channel {unknown[0]!r}; choose from all, {', '.join(CHANNELS)}")
+        raise argparse.ArgumentTypeError(f"no {kind} {unknown[0]!r}; choose from all, {', '.join(known)}")
     return names
 
 
@@ -240,6 +240,8 @@ def arguments() -> argparse.ArgumentParser:
         "--enrol-seconds", type=float, default=protocol.ENROL_SECONDS, metavar="S", help="of speech (default 30)"
     )
     parser.add_argument("--draws", type=int, default=200, metavar="N", help="sets of people (default 200)")
+    channels = partial(listed, kind="channel", known=CHANNELS)
+    networks = partial(listed, kind="network", known=NETWORKS)
     parser.add_argument("--channel", type=channels, default=["clean", "mic"], help="list or all (default clean,mic)")
     parser.add_argument("--seconds", type=lengths, default=[SEGMENT_SECONDS], help="lengths of tests (default 5)")
     parser.add_argument(
@@ -250,7 +252,7 @@ def arguments() -> argparse.ArgumentParser:
         "--genders", type=Path, metavar="CSV", help="columns speaker and gender (default: DIR.csv where it exists)"
     )
     parser.add_argument(
-        "--embedder", nargs="+", choices=sorted(NETWORKS), default=[], help="measure other networks in the same run"
+        "--embedder", type=networks, default=[], help=f"measure others in the same run: {', '.join(NETWORKS)}"
     )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--json", type=Path, metavar="OUT", help="write the results")

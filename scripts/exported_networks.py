@@ -80,10 +80,10 @@ def export_joined(
 
     first, second, seen = (args.parts / name for name in ("first.onnx", "second.onnx", "narrowing.npy"))
     if not seen.is_file():
-        given = zip((first, second), (args.cnn, [args.beside]), recipe["parts"], strict=True)
-        for place, (one, run, own) in enumerate(given):
+        given = zip((first, second), (0, -1), (args.cnn, [args.beside]), recipe["parts"], strict=True)
+        for one, place, run, own in given:
             if run[0].suffix == ".onnx":
-                take_part(run[0], -place, one)
+                take_part(run[0], place, one)
             else:
                 export_network(run, own, images, one)
         known = load_images(args.dataset, "train").values

@@ -14,8 +14,7 @@ import argparse
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
-from functools import cache
-from itertools import repeat
+from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -87,9 +86,16 @@ def main(argv: list[str] | None = None) -> int:
     teacher.begin(args.dataset, args.teacher)
     from tqdm import tqdm
 
+    work = partial(
+        hear,
+        folder=args.dataset,
+        name=args.teacher,
+        at_most=args.at_most,
+        with_variants=args.variants,
+        rooms=args.rooms,
+    )
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
-        more = (args.dataset, args.teacher, args.at_most, args.variants, args.rooms)
-        heard = pool.map(hear, tasks, *(repeat(one) for one in more), chunksize=4)
+        heard = pool.map(work, tasks, chunksize=4)
         clips = sum(tqdm(heard, "taught", len(tasks), unit="speaker"))
     print(f"{clips} clips of {len(tasks)} speakers in {args.dataset / 'teacher'}")
     return 0

@@ -10,12 +10,10 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from core.dataset.teacher import centred, taught_by
 from core.errors import SpeakerError
 from core.examples import load_features, load_variant_rows
 from core.training import Batch, Recipe, drawn, fit, save_run, targets, validation_eer
@@ -62,10 +60,7 @@ def main(argv: list[str] | None = None) -> int:
         examples = load_variant_rows(args.dataset, min_segments=args.min_segments, with_teacher=args.teacher > 0)
     else:
         examples = load_features(args.dataset, "train", min_segments=args.min_segments, augmented=True)
-    told = {}
-    if examples.teacher is not None:
-        examples = replace(examples, teacher=centred(examples.teacher, examples.speakers))
-        told = {"taught_by": taught_by(args.dataset)}
+    examples = examples.centred()
     held = load_features(args.dataset, "validation")
     print(f"{len(examples.values)} feature rows of {len(examples.names)} speakers", flush=True)
 
@@ -93,8 +88,7 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    more = {"architecture": "ann", "hidden": args.hidden, "teacher": args.teacher}
-    save_run(args.output, body, recipe, examples, **more, **told)
+    save_run(args.output, body, recipe, examples, architecture="ann", hidden=args.hidden, teacher=args.teacher)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 

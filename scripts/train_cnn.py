@@ -18,7 +18,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,7 +29,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
-from core.dataset.teacher import centred, taught_by
 from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, load_images, load_noise
 from core.training import (
@@ -217,9 +216,7 @@ def main(argv: list[str] | None = None) -> int:
         progress=shown,
         with_variants=args.variants,
         with_teacher=args.teacher > 0,
-    )
-    if examples.teacher is not None:
-        examples = replace(examples, teacher=centred(examples.teacher, examples.speakers))
+    ).centred()
     held = load_images(args.dataset, "validation")
     noise = load_noise(args.dataset)
     favour = favoured(examples.names, args.favour)
@@ -265,8 +262,6 @@ def main(argv: list[str] | None = None) -> int:
     )
     more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
     more |= {"labels": args.labels, "favour": args.favour, "augment": args.augment, "head_only": args.head_only}
-    if examples.teacher is not None:
-        more["taught_by"] = taught_by(args.dataset)
     save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

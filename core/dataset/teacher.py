@@ -12,17 +12,16 @@ knowledge in a neural network"). Not imported by the app.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
 from core.dataset.build import Task, write_whole
-from core.dataset.variants import ROOM_EVERY, SPEEDS, clips
+from core.dataset.variants import ROOM_EVERY, SPEEDS, Heard, clips
 from core.errors import DatasetError
 
 Embed = Callable[[list[np.ndarray]], np.ndarray]  # clips, float32 (SEGMENT_SAMPLES,) each -> (n, D)
-Heard = Callable[[Task, float], Iterable[np.ndarray]]  # a speaker's clips at a speed
 
 
 def make(task: Task, folder: Path, embed: Embed, at_most: int | None = None, heard: Heard = clips) -> int:
@@ -52,7 +51,6 @@ def begin(folder: Path, name: str) -> None:
     """Say who teaches; `DatasetError` where another did."""
     if (folder / "teacher").is_dir() and (other := taught_by(folder)) != name:
         raise DatasetError(f"{other} has taught in {folder / 'teacher'}: delete that folder, or let {other} go on")
-    (folder / "teacher").mkdir(parents=True, exist_ok=True)
     write_whole(folder / "teacher" / "name.txt", f"{name}\n".encode())
 
 

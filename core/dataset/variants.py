@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -32,6 +32,7 @@ from core.spectrogram import BANDS, FRAMES, spectrogram_image
 SPEEDS = (0.88, 1.0, 1.14)  # factors; each but 1 makes a new voice
 ROOM_EVERY = 2  # of so many segments one is heard in a room too
 OVERDRIVEN = 0.25  # of those: the share that is overdriven in the place of the room
+Heard = Callable[[Task, float], Iterable[np.ndarray]]  # a speaker's clips at a speed, as `clips` gives them
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,7 +64,7 @@ def clips(task: Task, speed: float) -> Iterator[np.ndarray]:
                 yield samples
 
 
-def make(task: Task, folder: Path, rooms: Path | None, heard: Callable = clips) -> int:
+def make(task: Task, folder: Path, rooms: Path | None, heard: Heard = clips) -> int:
     """One speaker's variants, whole or not at all; what is there is not made again. Returns the number of images.
 
     `rooms`: folder of measured impulse responses, mixed with simulated ones. `heard` gives the speaker's clips at a

@@ -69,6 +69,16 @@ def test_a_teacher_may_hear_a_few_clips_of_a_voice(folder, tmp_path):
     np.testing.assert_allclose(own[1:-1], (np.eye(8)[:1] + np.eye(8)[1:2]).repeat(len(own) - 2, 0) / 2**0.5, atol=1e-3)
 
 
+def test_a_folder_has_one_teacher(tmp_path):
+    teacher.begin(tmp_path, "campplus")
+    teacher.begin(tmp_path, "campplus")  # goes on
+    assert teacher.taught_by(tmp_path) == "campplus"
+    with pytest.raises(DatasetError, match="campplus has taught in"):
+        teacher.begin(tmp_path, "resemblyzer")
+    (tmp_path / "teacher" / "name.txt").unlink()
+    assert teacher.taught_by(tmp_path) == "resemblyzer"  # made before there were two
+
+
 def test_each_row_and_its_copies_have_one_clip(folder):
     rows = load_variant_rows(folder, with_teacher=True)
     assert rows.teacher.shape[0] == len(rows.values)

@@ -123,6 +123,7 @@ def test_all_enrolled_leaves_the_open_set_null_and_says_so(folder, evaluate, tmp
         (["nowhere"], "not a folder"),
         (["."], "2 are needed"),
         (["FOLDER", "--channel", "clean,radio"], "no channel 'radio'"),
+        (["FOLDER", "--embedder", "resemblyzer,ecapa"], "no network 'ecapa'"),
         (["FOLDER", "--seconds", "9"], "lengths from 0.5 to 5"),
         (["FOLDER", "--enrol-seconds", "500"], "500 s of enrolment"),
         (["FOLDER", "--draws", "0"], "at least 1"),

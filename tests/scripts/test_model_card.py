@@ -1,0 +1,15 @@
+"""What the model card says of teachers."""
+
+from scripts.card_words import TEACHERS
+from scripts.model_card import taught, teachers
+
+
+def test_teachers_are_those_of_every_part_and_of_what_it_began_with():
+    alone = {"architecture": "cnn", "teacher": 0.0}
+    first = {"teacher": 20.0, "first": alone}  # made when there was one teacher, who was not named
+    later = {"teacher": 20.0, "taught_by": "campplus", "first": first}
+    assert teachers(alone) == set() and teachers(first) == {"resemblyzer"}
+    assert teachers({"architecture": "joined", "parts": [later, alone]}) == {"resemblyzer", "campplus"}
+    assert taught({"cnn": alone, "ann": alone}) == ""
+    said = taught({"cnn": later, "ann": alone})
+    assert all(said.count(who) == 1 for who in TEACHERS.values())
