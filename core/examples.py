@@ -137,11 +137,7 @@ def load_noise(folder: Path) -> np.ndarray:
 def load_features(folder: Path, split: str, *, min_segments: int = 1, augmented: bool = False) -> Examples:
     """Every feature row of a split, with `augmented` the augmented copies too."""
     rows = _rows(folder, split, min_segments)
-    with (folder / "features.csv").open(newline="", encoding="utf-8") as file:
-        reader = csv.reader(file)
-        next(reader)
-        table = {line[0]: np.array(line[3:], np.float32) for line in reader}
-    values = np.stack([table[row.id] for row in rows])
+    values = _feature_rows(folder, rows)
     speakers, sessions, names = _labels(rows)
     if augmented:
         more, of = [values], [speakers]
@@ -154,6 +150,30 @@ def load_features(folder: Path, split: str, *, min_segments: int = 1, augmented:
         values, speakers = np.concatenate(more), np.concatenate(of)
         sessions = np.zeros(len(speakers), int)
     return Examples(values, speakers, sessions, names)
+
+
+def load_several_recordings(folder: Path, *, features: bool = False) -> Examples:
+    """Every spectrogram image, or with `features` every feature row, of voices with several recordings, whatever their
+    split. `DatasetError` where fewer than two have several."""
+    rows = read_rows(folder)
+    recordings: dict[str, set[str]] = {}
+    for row in rows:
+        recordings.setdefault(row.speaker, set()).add(row.session)
+    rows = [row for row in rows if len(recordings[row.speaker]) > 1]
+    voices = len({row.speaker for row in rows})
+    if voices < 2:
+        raise DatasetError(f"{voices} voices of {folder} have several recordings, 2 are needed")
+    return Examples(_feature_rows(folder, rows) if features else read_images(folder, rows), *_labels(rows))
+
+
+def _feature_rows(folder: Path, rows: list[Row]) -> np.ndarray:
+    """float32 (len(rows), F)."""
+    wanted = {row.id for row in rows}
+    with (folder / "features.csv").open(newline="", encoding="utf-8") as file:
+        reader = csv.reader(file)
+        next(reader)
+        table = {line[0]: np.array(line[3:], np.float32) for line in reader if line[0] in wanted}
+    return np.stack([table[row.id] for row in rows])
 
 
 def _rows(folder: Path, split: str, min_segments: int) -> list[Row]:

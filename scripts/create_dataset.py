@@ -76,7 +76,12 @@ def arguments() -> argparse.ArgumentParser:
         "folders), single segments (the original's), whole speakers",
     )
     parser.add_argument("--validation", type=float, default=0.3, metavar="SHARE", help="default 0.3")
-    parser.add_argument("--copies", type=int, default=0, help="augmented copies of each feature row (for the ANN)")
+    parser.add_argument(
+        "--copies",
+        type=int,
+        default=0,
+        help="augmented copies of each feature row, for the ANN; with --variants these are among the variants",
+    )
     parser.add_argument(
         "--variants",
         action="store_true",
@@ -181,7 +186,7 @@ def make(args: argparse.Namespace, speakers: dict[str, tuple[Recording, ...]], s
         split=split,
         validation=args.validation,
         seed=args.seed,
-        copies=args.copies,
+        copies=0 if args.variants else args.copies,
         noise=args.noise.resolve() if args.noise else None,
         shards=bool(args.shards),
     )

@@ -63,7 +63,7 @@ def export_network(
         fold(body, one)
         wanted = compensate(wanted, one)
     export(body, path)
-    gap = float(np.abs(_answers(path, inputs) - wanted).max())
+    gap = float(np.abs(answers(path, inputs) - wanted).max())
     if gap > TOLERANCE:
         raise DatasetError(f"{path} differs from Keras by {gap:.2g}, allowed is {TOLERANCE:g}")
     print(f"{path}: {path.stat().st_size / 1e6:.1f} MB, differs from Keras by {gap:.1e}")
@@ -75,21 +75,18 @@ def export_joined(
 ) -> None:
     """The CNN and the network `--beside` it as one, brought back to the length of an embedding by what training voices
     have most of (`core.compensation.narrowing`)."""
-    from core.exchange import join, take_part
+    from core.exchange import join
     from core.networks import EMBEDDING
 
     first, second, seen = (args.parts / name for name in ("first.onnx", "second.onnx", "narrowing.npy"))
     if not seen.is_file():
         given = zip((first, second), (0, -1), (args.cnn, [args.beside]), recipe["parts"], strict=True)
         for one, place, run, own in given:
-            if run[0].suffix == ".onnx":
-                take_part(run[0], place, one)
-            else:
-                export_network(run, own, images, one)
+            write_one(run, place, own, images, one)
         known = load_images(args.dataset, "train").values
         some = known[np.random.default_rng(args.seed).permutation(len(known))[:NARROWED_BY]]
         inputs = some.astype(np.float32) / np.float32(255.0)
-        together = np.concatenate([_answers(first, inputs), args.weight * _answers(second, inputs)], axis=1)
+        together = np.concatenate([answers(first, inputs), args.weight * answers(second, inputs)], axis=1)
         narrow = narrowing(together, EMBEDDING)
         recipe["weights"] = [1.0, args.weight]
         recipe["power_kept"] = float(np.sum((together @ narrow) ** 2) / np.sum(together**2))
@@ -100,7 +97,19 @@ def export_joined(
     join([first, second], narrow if matrix is None else narrow @ matrix, path)
 
 
-def _answers(path: Path, inputs: np.ndarray) -> np.ndarray:
+def write_one(runs: list[Path], place: int | None, recipe: dict, inputs: np.ndarray, path: Path) -> None:
+    """The mean of `runs`, or what was exported before: the network at `place` (0 or -1) of a file, or all of it."""
+    from core.exchange import take_part
+
+    if runs[0].suffix != ".onnx":
+        export_network(runs, recipe, inputs, path)
+    elif place is None:
+        path.write_bytes(runs[0].read_bytes())
+    else:
+        take_part(runs[0], place, path)
+
+
+def answers(path: Path, inputs: np.ndarray) -> np.ndarray:
     """What an exported network says, 64 inputs at a time."""
     import onnxruntime
 

@@ -1,6 +1,7 @@
 """Train the ANN on the feature rows of a dataset folder (made with --copies, for a model that survives a microphone).
 
     python scripts/train_ann.py dataset --output runs/ann
+    python scripts/train_ann.py dataset --variants --teacher 20 --output runs/ann    # made with --variants, and taught
 
 Stop it any time and run it again: it goes on from its checkpoint.
 """
@@ -36,6 +37,13 @@ def arguments() -> argparse.ArgumentParser:
         default=0.0,
         metavar="WEIGHT",
         help="learn from a teacher's embeddings too (scripts/teach.py), with --variants; 0: not (default)",
+    )
+    parser.add_argument(
+        "--labels",
+        type=float,
+        default=1.0,
+        metavar="WEIGHT",
+        help="of who speaks, beside the teacher; 0: learn from the teacher alone (default 1)",
     )
     parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
     parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
@@ -73,7 +81,7 @@ def main(argv: list[str] | None = None) -> int:
     body.get_layer("standardise").adapt(examples.values)
     model = with_margin_head(body, len(examples.names), 0 if examples.teacher is None else examples.teacher.shape[1])
     optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)
-    margin_compiled(model, optimizer, args.teacher)
+    margin_compiled(model, optimizer, args.teacher, args.labels)
 
     def batches(step: int) -> Iterator[Batch]:
         for chosen, _ in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
@@ -88,7 +96,8 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    save_run(args.output, body, recipe, examples, architecture="ann", hidden=args.hidden, teacher=args.teacher)
+    more = {"architecture": "ann", "hidden": args.hidden, "teacher": args.teacher, "labels": args.labels}
+    save_run(args.output, body, recipe, examples, **more)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 

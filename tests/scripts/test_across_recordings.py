@@ -1,0 +1,79 @@
+"""scripts/across_recordings.py: voices told apart across recordings, by what ships and by made-up networks."""
+
+from __future__ import annotations
+
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from core.dataset.build import build, find_speakers, plan
+from core.errors import DatasetError
+from core.examples import Examples, load_several_recordings
+from scripts import across_recordings
+from tests.conftest import ROOT, SAMPLES
+
+SHIPPED = ROOT / "pretrained" / "cnn.onnx"
+VOICES = ("amina", "kofi", "mei")
+
+
+def made(root, kinds):
+    for name in VOICES:
+        (root / "in" / name).mkdir(parents=True)
+        for kind in kinds:
+            shutil.copy(SAMPLES / f"{name}_{kind}.opus", root / "in" / name / f"{kind}.opus")
+    build(plan(find_speakers([root / "in"])), root / "out")
+    return root / "out"
+
+
+@pytest.fixture(scope="module")
+def dataset(tmp_path_factory):
+    return made(tmp_path_factory.mktemp("several"), ("enrol", "test"))
+
+
+def told(capsys, *words) -> dict[str, float]:
+    """What the script prints: EER by network."""
+    assert across_recordings.main([str(word) for word in words]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert first.startswith("3 voices with several recordings, 6 recordings, ")
+    found = {}
+    for line in lines:
+        name, eer, low, high = re.fullmatch(r"(.*): EER (.*)% \((.*)% to (.*)%\)", line).groups()
+        assert 0 <= float(low) <= float(high) <= 100
+        found[name] = float(eer)
+    return found
+
+
+def test_what_ships_tells_the_example_voices_apart(dataset, capsys):
+    ann = ROOT / "pretrained" / "ann.onnx"
+    found = told(capsys, dataset, SHIPPED, ann)
+    assert list(found) == [str(SHIPPED), str(ann)] and max(found.values()) < 10
+
+
+def test_a_second_network_counts_as_much_as_its_weight(dataset, capsys):
+    found = told(capsys, dataset, SHIPPED, "--beside", SHIPPED, "--weights", "0", "1e6")
+    first, second = found[f"{SHIPPED} alone"], found[f"{SHIPPED} + 1e+06 x {SHIPPED}"]
+    assert list(found)[0] == f"{SHIPPED} alone" and len(found) == 3  # both are called so
+    assert found[f"{SHIPPED} + 0 x {SHIPPED}"] == first and second < 50
+
+
+def test_a_network_that_knows_recordings_only_is_worth_nothing():
+    speakers, sessions = np.repeat(np.arange(4), 6), np.repeat(np.arange(8), 3)
+    examples = Examples(np.zeros((24, 1)), speakers, sessions, ("a", "b", "c", "d"))
+    chance = np.random.default_rng(0)
+    by_recording = across_recordings.unit(np.eye(8)[sessions] + chance.normal(0, 0.01, (24, 8)))
+    by_voice = across_recordings.unit(np.eye(4)[speakers] + chance.normal(0, 0.01, (24, 4)))
+    assert across_recordings.judged(by_voice, examples) == (0.0, 0.0, 0.0)
+    eer, low, high = across_recordings.judged(by_recording, examples)
+    assert eer > 0.3 and low <= eer <= high
+
+
+def test_voices_of_one_recording_are_no_test(tmp_path):
+    with pytest.raises(DatasetError, match="0 voices of .* have several recordings, 2 are needed"):
+        load_several_recordings(made(tmp_path, ("enrol",)))
+
+
+def test_what_is_no_run_is_said(dataset, tmp_path):
+    with pytest.raises(DatasetError, match="nowhere is neither a finished run nor an .onnx file"):
+        across_recordings.main([str(dataset), str(tmp_path / "nowhere")])
