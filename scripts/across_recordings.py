@@ -25,8 +25,9 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # as in export_model.py
 
 import numpy as np
 
+from core.augment import Chances, SpectrogramAugmenter
 from core.errors import DatasetError, SpeakerError
-from core.examples import Examples, load_several_recordings
+from core.examples import Examples, load_noise, load_several_recordings
 from core.training import validation_eer
 from scripts.exported_networks import answers, write_one
 
@@ -41,7 +42,16 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--weights", type=float, nargs="+", default=[1.0], metavar="W", help="of the second network (default 1)"
     )
+    parser.add_argument(
+        "--augment", action="store_true", help="networks of images see segments through noise, rooms and filters"
+    )
     return parser
+
+
+def augmented(images: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """As in training, nothing masked: the same every time."""
+    augmenter, chance = SpectrogramAugmenter(noise, Chances(masks=0.0)), np.random.default_rng(0)
+    return np.concatenate([augmenter(images[at : at + 64], chance) for at in range(0, len(images), 64)])
 
 
 def recipe_of(run: Path) -> dict:
@@ -83,10 +93,14 @@ def main(argv: list[str] | None = None) -> int:
         flush=True,
     )
 
+    images = augmented(examples.values, load_noise(args.dataset)) if args.augment else examples.values
+
     def heard(run: Path, place: int | None) -> np.ndarray:
         recipe = recipe_of(run)
         of_rows = recipe["architecture"] == "ann"
-        inputs = seen(features=True).values if of_rows else examples.values.astype(np.float32) / np.float32(255.0)
+        if of_rows and args.augment:
+            raise SpeakerError(f"{run} sees feature rows, and --augment is for images: leave one of them out")
+        inputs = seen(features=True).values if of_rows else images.astype(np.float32) / np.float32(255.0)
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.onnx"
             write_one([run], place, recipe, inputs[:8], path)

@@ -9,9 +9,10 @@ import numpy as np
 import pytest
 
 from core.dataset.build import build, find_speakers, plan
-from core.errors import DatasetError
+from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, load_several_recordings
 from scripts import across_recordings
+from scripts.exported_networks import answers
 from tests.conftest import ROOT, SAMPLES
 
 SHIPPED = ROOT / "pretrained" / "cnn.onnx"
@@ -56,6 +57,20 @@ def test_a_second_network_counts_as_much_as_its_weight(dataset, capsys):
     first, second = found[f"{SHIPPED} alone"], found[f"{SHIPPED} + 1e+06 x {SHIPPED}"]
     assert list(found)[0] == f"{SHIPPED} alone" and len(found) == 3  # both are called so
     assert found[f"{SHIPPED} + 0 x {SHIPPED}"] == first and second < 50
+
+
+def test_troubles_change_what_is_heard_the_same_way_every_time(dataset, capsys):
+    images = load_several_recordings(dataset).values
+    through, again = (across_recordings.augmented(images, images[:1]) for _ in range(2))
+    assert through.shape == images.shape and through.dtype == np.uint8 and np.array_equal(through, again)
+    plain, troubled = (answers(SHIPPED, values / np.float32(255.0)) for values in (images, through))
+    assert 0.2 < float((plain * troubled).sum(axis=1).mean()) < 0.95
+    assert told(capsys, dataset, SHIPPED, "--augment")[str(SHIPPED)] < 20
+
+
+def test_feature_rows_are_not_augmented(dataset):
+    with pytest.raises(SpeakerError, match="sees feature rows, and --augment is for images"):
+        across_recordings.main([str(dataset), str(ROOT / "pretrained" / "ann.onnx"), "--augment"])
 
 
 def test_a_network_that_knows_recordings_only_is_worth_nothing():
