@@ -7,7 +7,7 @@
 Most voices of a large corpus were recorded once, and a network that has learned recordings looks well on them. This
 looks at voices of the dataset with several recordings only, at pairs of 5 s segments, and at none from one recording.
 Where they are training voices the figures are too good to be quoted: they compare runs of one dataset. A network comes
-as a finished run or an exported file; `--beside` joins a second one to each, at the weights.
+as a finished run or an exported file; `--beside` joins others to each, at the weights.
 """
 
 from __future__ import annotations
@@ -38,9 +38,16 @@ def arguments() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("dataset", type=Path, help="dataset folder")
     parser.add_argument("networks", type=Path, nargs="+", metavar="RUN", help="runs, exported cnn.onnx or ann.onnx")
-    parser.add_argument("--beside", type=Path, metavar="RUN", help="a second network, joined with each")
     parser.add_argument(
-        "--weights", type=float, nargs="+", default=[1.0], metavar="W", help="of the second network (default 1)"
+        "--beside",
+        type=Path,
+        nargs="+",
+        default=[],
+        metavar="RUN",
+        help="further networks, joined with each (of a cnn.onnx that holds several the last; of RUN the first)",
+    )
+    parser.add_argument(
+        "--weights", type=float, nargs="+", default=[1.0], metavar="W", help="of those beside, all alike (default 1)"
     )
     parser.add_argument(
         "--augment", action="store_true", help="networks of images see segments through noise, rooms and filters"
@@ -110,14 +117,15 @@ def main(argv: list[str] | None = None) -> int:
         eer, low, high = judged(embeddings, examples)
         print(f"{name}: EER {eer:.1%} ({low:.1%} to {high:.1%})", flush=True)
 
-    second = heard(args.beside, -1) if args.beside else None
-    if second is not None:
-        tell(f"{args.beside} alone", second)
+    others = {str(run): heard(run, -1) for run in args.beside}
+    for name, embeddings in others.items():
+        tell(f"{name} alone", embeddings)
     for run in args.networks:
-        first = heard(run, None if second is None else 0)
-        tell(str(run) if second is None else f"{run} alone", first)
-        for weight in args.weights if second is not None else ():
-            tell(f"{run} + {weight:g} x {args.beside}", unit(np.concatenate([first, weight * second], axis=1)))
+        first = heard(run, 0 if others else None)
+        tell(f"{run} alone" if others else str(run), first)
+        for weight in args.weights if others else ():
+            name = " + ".join([str(run), *(f"{weight:g} x {other}" for other in others)])
+            tell(name, unit(np.concatenate([first, *(weight * one for one in others.values())], axis=1)))
     return 0
 
 

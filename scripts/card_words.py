@@ -28,10 +28,22 @@ NOISES = (
 )
 ROOMS = "Measured rooms: OpenAIR (Audiolab, University of York; CC BY 4.0)."
 
-JOINED = """\
-two small residual networks with attentive statistics pooling, the second of which sees the long-term spectrum too
-(`core/networks.py`), in one file"""
 SINGLE = "small residual network with attentive statistics pooling"
+ORDINALS = ("first", "second", "third", "fourth")
+COUNTS = ("no", "one", "two", "three", "four")
+
+
+def of_images(recipe: dict) -> str:
+    """What the CNN is, by its recipe."""
+    if "parts" not in recipe:
+        return SINGLE
+    kinds = [part["architecture"] for part in recipe["parts"]]
+    seeing = [f"the {place}" for place, kind in zip(ORDINALS, kinds, strict=False) if kind == "cnn_long_term"]
+    words = f"{COUNTS[len(kinds)]} small residual networks with attentive statistics pooling"
+    if seeing:
+        words += f", {' and '.join(seeing)} of which {'sees' if len(seeing) == 1 else 'see'} the long-term spectrum too"
+    return f"{words}\n(`core/networks.py`), in one file"
+
 
 TEACHERS = {  # who they are, by `taught_by` in a recipe
     "resemblyzer": """\

@@ -18,7 +18,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from itertools import zip_longest
 from pathlib import Path
@@ -36,7 +36,7 @@ from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
 from core.spectral import COLUMNS
-from scripts.exported_networks import export_networks, kept
+from scripts.exported_networks import Part, export_networks, kept
 
 DRAWS = 60  # simulated enrolments of five, for each half of the held-out voices
 
@@ -63,12 +63,14 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--beside",
         type=Path,
+        nargs="+",
+        default=[],
         metavar="RUN",
-        help="a second network of images, its embedding joined with the CNN's. Of a cnn.onnx that holds two, --cnn "
-        "takes the first and this the last",
+        help="further networks of images, their embeddings joined with the CNN's. Of a cnn.onnx that holds several, "
+        "--cnn takes the first and this the others",
     )
     parser.add_argument(
-        "--weight", type=float, default=1.0, metavar="W", help="of the second network's embedding (default 1)"
+        "--weight", type=float, nargs="+", metavar="W", help="of each further network's embedding (default 1)"
     )
     parser.add_argument("--dataset", type=Path, required=True)
     parser.add_argument("--recordings", type=Path, nargs="+", required=True, metavar="DIR", help="DIR/<speaker>/...")
@@ -95,6 +97,20 @@ def read_recipe(run: Path) -> dict:
     first = read_recipe(Path(recipe["start"]))
     parts = [part for part in first.get("parts", []) if part["architecture"] == recipe.get("architecture")]
     return recipe | {"first": parts[0] if parts else first}
+
+
+def to_join(args: argparse.Namespace) -> list[Part]:
+    """The CNN, and what is `--beside` it."""
+    first = read_recipe(args.cnn[-1])
+    found = [Part(args.cnn, 0, first.get("parts", [first])[0])]
+    for run in args.beside:
+        recipe = read_recipe(run)
+        others = list(enumerate(recipe["parts"]))[1:] if "parts" in recipe else [(0, recipe)]
+        found += [Part([run], place, part) for place, part in others]
+    weights = args.weight or [1.0] * (len(found) - 1)
+    if len(weights) != len(found) - 1:
+        raise SpeakerError(f"--weight {' '.join(map(str, weights))}: {len(found) - 1} networks are beside the CNN")
+    return [replace(part, weight=weight) for part, weight in zip(found, [1.0, *weights], strict=True)]
 
 
 def cohort_of(args: argparse.Namespace, embedder: Embedder) -> Embeddings:
@@ -167,9 +183,8 @@ def exported(args: argparse.Namespace) -> dict:
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
     if args.beside:
-        beside = read_recipe(args.beside)
-        first, last = (one.get("parts", [one])[place] for place, one in ((0, recipes["cnn"]), (-1, beside)))
-        recipes["cnn"] = {"architecture": "joined", "parts": [first, last]}
+        args.joined = to_join(args)
+        recipes["cnn"] = {"architecture": "joined", "parts": [part.recipe for part in args.joined]}
     export_networks(args, recipes, *check)
     _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))
     write_description(args, recipes, asdict(NEUTRAL), {})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,17 @@ from core.training import average, teacher_kernel
 
 NARROWED_BY = 4000  # training images
 TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
+
+
+@dataclass(frozen=True)
+class Part:
+    """A network to be joined: the mean of `runs`, or the one at `place` of an exported file; its recipe; how much its
+    embedding counts."""
+
+    runs: list[Path]
+    place: int
+    recipe: dict
+    weight: float = 1.0
 
 
 def export_networks(
@@ -73,32 +85,33 @@ def export_network(
 def export_joined(
     args: argparse.Namespace, recipe: dict, images: np.ndarray, path: Path, matrix: np.ndarray | None
 ) -> None:
-    """The CNN and the network `--beside` it as one, brought back to the length of an embedding by what training voices
+    """The CNN and what is `--beside` it as one, brought back to the length of an embedding by what training voices
     have most of (`core.compensation.narrowing`)."""
     from core.exchange import join
     from core.networks import EMBEDDING
 
-    first, second, seen = (args.parts / name for name in ("first.onnx", "second.onnx", "narrowing.npy"))
+    seen = args.parts / "narrowing.npy"
+    paths = [args.parts / f"{place}.onnx" for place in range(len(args.joined))]
     if not seen.is_file():
-        given = zip((first, second), (0, -1), (args.cnn, [args.beside]), recipe["parts"], strict=True)
-        for one, place, run, own in given:
-            write_one(run, place, own, images, one)
+        for one, part in zip(paths, args.joined, strict=True):
+            write_one(part.runs, part.place, part.recipe, images, one)
         known = load_images(args.dataset, "train").values
         some = known[np.random.default_rng(args.seed).permutation(len(known))[:NARROWED_BY]]
         inputs = some.astype(np.float32) / np.float32(255.0)
-        together = np.concatenate([answers(first, inputs), args.weight * answers(second, inputs)], axis=1)
+        weights = [part.weight for part in args.joined]
+        heard = [weight * answers(one, inputs) for one, weight in zip(paths, weights, strict=True)]
+        together = np.concatenate(heard, axis=1)
         narrow = narrowing(together, EMBEDDING)
-        recipe["weights"] = [1.0, args.weight]
+        recipe["weights"] = weights
         recipe["power_kept"] = float(np.sum((together @ narrow) ** 2) / np.sum(together**2))
-        print(f"{recipe['power_kept']:.2%} of both embeddings' power is in {EMBEDDING} directions")
-        narrow[len(narrow) // 2 :] *= args.weight
-        np.save(seen, narrow)
+        print(f"{recipe['power_kept']:.2%} of the embeddings' power is in {EMBEDDING} directions")
+        np.save(seen, narrow * np.repeat(weights, EMBEDDING)[:, None])
     narrow = np.load(seen, allow_pickle=False)
-    join([first, second], narrow if matrix is None else narrow @ matrix, path)
+    join(paths, narrow if matrix is None else narrow @ matrix, path)
 
 
 def write_one(runs: list[Path], place: int | None, recipe: dict, inputs: np.ndarray, path: Path) -> None:
-    """The mean of `runs`, or what was exported before: the network at `place` (0 or -1) of a file, or all of it."""
+    """The mean of `runs`, or what was exported before: the network at `place` of a file, or all of it."""
     from core.exchange import take_part
 
     if runs[0].suffix != ".onnx":

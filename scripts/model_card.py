@@ -21,19 +21,19 @@ from core.embedder import PRETRAINED
 from core.errors import DatasetError, SpeakerError
 from scripts.card_words import (
     CORPORA,
+    COUNTS,
     HEADS,
     HEADS_OVER,
-    JOINED,
     LIMITS,
     NAMES,
     NOISES,
     NOT_BLIND,
     ROOMS,
-    SINGLE,
     TAUGHT,
     TEACHERS,
     TESTED_ON,
     TRANSFER,
+    of_images,
 )
 
 ROOT = PRETRAINED.parent
@@ -183,7 +183,8 @@ def count_data(path: Path) -> dict:
 def recipe(facts: dict) -> str:
     if "parts" in facts:
         parts = "\n".join(f"  - part {place}: {recipe(part)}" for place, part in enumerate(facts["parts"], 1))
-        return f"two networks, {percent(facts['power_kept'])} of the power of both embeddings kept:\n{parts}"
+        kept = f"{percent(facts['power_kept'])} of the power of their embeddings kept"
+        return f"{COUNTS[len(facts['parts'])]} networks, {kept}:\n{parts}"
     shown = (
         "architecture",
         "parameters",
@@ -239,7 +240,7 @@ def card(model: dict, results: dict, extra: dict[str, dict]) -> str:
 *Written by `scripts/model_card.py` from `model.json` and `evaluation.json`; do not edit.*
 
 Two networks that turn 5 s of speech into a 192-d embedding of the voice, made {model["made"]}. CNN: 80 x 500 mel
-spectrogram image; {JOINED if "parts" in model["recipe"]["cnn"] else SINGLE}.
+spectrogram image; {of_images(model["recipe"]["cnn"])}.
 ANN: {model["columns"]} spectral features, a perceptron. Trained with an additive angular margin softmax, then
 compensated for rooms (`core/compensation.py`). A linear SVM per person on top makes the decision.
 {taught(model["recipe"])}

@@ -1,6 +1,6 @@
-"""What the model card says of teachers."""
+"""What the model card says of teachers and networks."""
 
-from scripts.card_words import TEACHERS
+from scripts.card_words import TEACHERS, of_images
 from scripts.model_card import taught, teachers
 
 
@@ -13,3 +13,14 @@ def test_teachers_are_those_of_every_part_and_of_what_it_began_with():
     assert taught({"cnn": alone, "ann": alone}) == ""
     said = taught({"cnn": later, "ann": alone})
     assert all(said.count(who) == 1 for who in TEACHERS.values())
+
+
+def test_networks_in_one_file_are_counted():
+    plain, long_term = {"architecture": "cnn"}, {"architecture": "cnn_long_term"}
+    assert of_images(plain).startswith("small residual network")
+    assert "two small residual networks with attentive statistics pooling, the second of which sees" in of_images(
+        {"parts": [plain, long_term]}
+    )
+    three = of_images({"parts": [plain, long_term, long_term]})
+    assert three.startswith("three small") and "the second and the third of which see the long-term" in three
+    assert "long-term" not in of_images({"parts": [plain, plain]})

@@ -14,7 +14,9 @@ import soundfile
 
 from core.audio import SAMPLE_RATE
 from core.dataset.build import build, build_noise, find_speakers, plan
-from core.errors import DatasetError
+from core.errors import DatasetError, SpeakerError
+from core.examples import load_images
+from scripts import exported_networks
 from tests.conftest import ROOT
 
 VOICES = ("amina", "jo", "kofi")
@@ -204,3 +206,30 @@ def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(expor
     for wrong in (["--both-views", "ann"], ["--ann", str(shipped / "ann.onnx"), str(run)]):
         with pytest.raises(DatasetError, match="give it alone"):
             export_model.kept(asked("--cnn", str(run), "--ann", str(shipped / "ann.onnx"), *wrong))
+
+
+def test_several_networks_stand_beside_the_cnn(export_model, dataset, tmp_path):
+    """Each counts as its weight says, and none of their answers is lost in the join."""
+    shipped = ROOT / "pretrained" / "cnn.onnx"
+    needed = ["--ann", "a", "--dataset", str(dataset), "--recordings", "r", "--output", str(tmp_path)]
+
+    def asked(*more: str):
+        return export_model.arguments().parse_args(["--cnn", str(shipped), *more, *needed])
+
+    args = asked("--beside", str(shipped), str(shipped), "--weight", "0.5", "2")
+    args.joined, args.parts = export_model.to_join(args), tmp_path
+    first, *others = json.loads((shipped.parent / "model.json").read_text(encoding="utf-8"))["recipe"]["cnn"]["parts"]
+    assert [part.recipe for part in args.joined] == [first, *others, *others]
+    assert [(part.place, part.weight) for part in args.joined] == [(0, 1.0), (1, 0.5), (1, 2.0)]
+
+    recipe: dict = {}
+    exported_networks.export_joined(args, recipe, np.zeros(0), tmp_path / "joined.onnx", None)
+    assert recipe["weights"] == [1.0, 0.5, 2.0] and recipe["power_kept"] > 0.99
+    images = load_images(dataset, "train").values / np.float32(255.0)
+    heard = [exported_networks.answers(tmp_path / f"{place}.onnx", images) for place in range(3)]
+    apart = np.concatenate([heard[0], 0.5 * heard[1], 2.0 * heard[2]], axis=1) / np.sqrt(1.0 + 0.25 + 4.0)
+    joined = exported_networks.answers(tmp_path / "joined.onnx", images)
+    np.testing.assert_allclose(joined @ joined.T, apart @ apart.T, atol=0.01)
+
+    with pytest.raises(SpeakerError, match="--weight 1.0: 2 networks are beside the CNN"):
+        export_model.to_join(asked("--beside", str(shipped), str(shipped), "--weight", "1"))
