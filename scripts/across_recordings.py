@@ -71,6 +71,11 @@ def recipe_of(run: Path) -> dict:
         raise DatasetError(f"{run} is neither a finished run nor an .onnx file: {error}") from error
 
 
+def called(run: Path, place: str) -> str:
+    """A run, or which network of an exported file it is."""
+    return f"{run} ({place})" if run.suffix == ".onnx" else str(run)
+
+
 def unit(rows: np.ndarray) -> np.ndarray:
     """Embeddings (n, D) less their mean, at length 1."""
     rows = rows - rows.mean(axis=0)
@@ -117,14 +122,14 @@ def main(argv: list[str] | None = None) -> int:
         eer, low, high = judged(embeddings, examples)
         print(f"{name}: EER {eer:.1%} ({low:.1%} to {high:.1%})", flush=True)
 
-    others = {str(run): heard(run, -1) for run in args.beside}
+    others = {called(run, "last"): heard(run, -1) for run in args.beside}
     for name, embeddings in others.items():
         tell(f"{name} alone", embeddings)
     for run in args.networks:
-        first = heard(run, 0 if others else None)
-        tell(f"{run} alone" if others else str(run), first)
+        own, first = called(run, "first") if others else str(run), heard(run, 0 if others else None)
+        tell(f"{own} alone" if others else own, first)
         for weight in args.weights if others else ():
-            name = " + ".join([str(run), *(f"{weight:g} x {other}" for other in others)])
+            name = " + ".join([own, *(f"{weight:g} x {other}" for other in others)])
             tell(name, unit(np.concatenate([first, *(weight * one for one in others.values())], axis=1)))
     return 0
 
