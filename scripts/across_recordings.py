@@ -106,13 +106,14 @@ def main(argv: list[str] | None = None) -> int:
     )
 
     images = augmented(examples.values, load_noise(args.dataset)) if args.augment else examples.values
+    images = images.astype(np.float32) / np.float32(255.0)
 
     def heard(run: Path, place: int | None) -> np.ndarray:
         recipe = recipe_of(run)
         of_rows = recipe["architecture"] == "ann"
         if of_rows and args.augment:
             raise SpeakerError(f"{run} sees feature rows, and --augment is for images: leave one of them out")
-        inputs = seen(features=True).values if of_rows else images.astype(np.float32) / np.float32(255.0)
+        inputs = seen(features=True).values if of_rows else images
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.onnx"
             write_one([run], place, recipe, inputs[:8], path)

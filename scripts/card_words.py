@@ -80,7 +80,7 @@ second, was decided by pairs of clips (`scripts/across_recordings.py`): of the L
 who have several recordings each, across these. Most held-out voices have one, and there, in simulated rooms, networks
 that had learned recordings from labels were better. That these weights ship and not those before them (c7c393192d66)
 was decided with the figures of both in sight: verification is better now in six channels of ten and worse in two, the
-worst draw of five better in seven, telling strangers a little worse in all."""
+worst draw of five better in six and worse in three, telling strangers a little worse in all."""
 
 LIMITS = """\
 - **Not an authentication tool.** Replayed and cloned voices pass.

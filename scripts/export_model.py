@@ -99,9 +99,8 @@ def read_recipe(run: Path) -> dict:
     return recipe | {"first": parts[0] if parts else first}
 
 
-def to_join(args: argparse.Namespace) -> list[Part]:
-    """The CNN, and what is `--beside` it."""
-    first = read_recipe(args.cnn[-1])
+def to_join(args: argparse.Namespace, first: dict) -> list[Part]:
+    """The CNN, whose recipe is `first`, and what is `--beside` it."""
     found = [Part(args.cnn, 0, first.get("parts", [first])[0])]
     for run in args.beside:
         recipe = read_recipe(run)
@@ -183,7 +182,7 @@ def exported(args: argparse.Namespace) -> dict:
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
     if args.beside:
-        args.joined = to_join(args)
+        args.joined = to_join(args, recipes["cnn"])
         recipes["cnn"] = {"architecture": "joined", "parts": [part.recipe for part in args.joined]}
     export_networks(args, recipes, *check)
     _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))

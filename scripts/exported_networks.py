@@ -43,7 +43,7 @@ def export_networks(
         if name == "cnn" and args.beside:
             export_joined(args, recipes[name], images, path, matrix)
         elif name in kept(args):
-            path.write_bytes(runs[0].read_bytes())
+            write_one(runs, None, recipes[name], inputs, path)
         else:
             export_network(runs, recipes[name], inputs, path, both=name in args.both_views, matrix=matrix)
 

@@ -18,6 +18,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from core.errors import SpeakerError
 from core.examples import load_features, load_variant_rows
 from core.training import Batch, Recipe, drawn, fit, save_run, targets, validation_eer
+from scripts.training_options import add_common
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -26,29 +27,10 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, default=Path("runs/ann"), help="checkpoint, log and weights go here")
     parser.add_argument("--steps", type=int, default=6000, help="batches in all (default 6000)")
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
-    parser.add_argument("--margin", type=float, default=0.2, help="radians (default 0.2)")
     parser.add_argument("--dropout", type=float, default=0.2)
     parser.add_argument("--hidden", type=int, nargs="+", default=[512, 512])
     parser.add_argument("--variants", action="store_true", help="train on the dataset's variants at other speeds")
-    parser.add_argument(
-        "--teacher",
-        type=float,
-        default=0.0,
-        metavar="WEIGHT",
-        help="learn from a teacher's embeddings too (scripts/teach.py), with --variants; 0: not (default)",
-    )
-    parser.add_argument(
-        "--labels",
-        type=float,
-        default=1.0,
-        metavar="WEIGHT",
-        help="of who speaks, beside the teacher; 0: learn from the teacher alone (default 1)",
-    )
-    parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
-    parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
-    parser.add_argument("--minutes", type=float, help="stop after this long, to be resumed")
-    parser.add_argument("--seed", type=int, default=0)
+    add_common(parser)
     return parser
 
 

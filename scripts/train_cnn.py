@@ -42,6 +42,7 @@ from core.training import (
     targets,
     validation_eer,
 )
+from scripts.training_options import add_common
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -63,24 +64,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--steps", type=int, default=8000, help="batches in all (default 8000)")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--crop", type=int, default=150, help="frames of 10 ms (default 150)")
-    parser.add_argument("--rate", type=float, default=2e-3, help="peak learning rate (default 0.002)")
-    parser.add_argument("--margin", type=float, default=0.2, help="radians (default 0.2)")
     parser.add_argument("--constant-margin", action="store_true", help="the full margin from the first step")
     parser.add_argument("--variants", action="store_true", help="train on the dataset's speed and room variants too")
-    parser.add_argument(
-        "--teacher",
-        type=float,
-        default=0.0,
-        metavar="WEIGHT",
-        help="learn from a teacher's embeddings too (scripts/teach.py); 0: not (default)",
-    )
-    parser.add_argument(
-        "--labels",
-        type=float,
-        default=1.0,
-        metavar="WEIGHT",
-        help="of who speaks, beside the teacher; 0: learn from the teacher alone (default 1)",
-    )
     parser.add_argument("--no-masks", action="store_true", help="no SpecAugment masks (for a last, long-crop stage)")
     parser.add_argument(
         "--favour",
@@ -91,11 +76,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--augment", type=float, default=1.0, metavar="FACTOR", help="how often noise, rooms, filters come (default 1)"
     )
-    parser.add_argument("--min-segments", type=int, default=2, help="leave out speakers with fewer (default 2)")
     parser.add_argument("--precision", default="float32", choices=("float32", "mixed_bfloat16"))
-    parser.add_argument("--every", type=int, default=500, help="steps between checkpoints (default 500)")
-    parser.add_argument("--minutes", type=float, help="stop after this long, to be resumed")
-    parser.add_argument("--seed", type=int, default=0)
+    add_common(parser)
     return parser
 
 

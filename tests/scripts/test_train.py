@@ -217,7 +217,8 @@ def test_several_networks_stand_beside_the_cnn(export_model, dataset, tmp_path):
         return export_model.arguments().parse_args(["--cnn", str(shipped), *more, *needed])
 
     args = asked("--beside", str(shipped), str(shipped), "--weight", "0.5", "2")
-    args.joined, args.parts = export_model.to_join(args), tmp_path
+    whole = export_model.read_recipe(shipped)
+    args.joined, args.parts = export_model.to_join(args, whole), tmp_path
     first, *others = json.loads((shipped.parent / "model.json").read_text(encoding="utf-8"))["recipe"]["cnn"]["parts"]
     assert [part.recipe for part in args.joined] == [first, *others, *others]
     assert [(part.place, part.weight) for part in args.joined] == [(0, 1.0), (1, 0.5), (1, 2.0)]
@@ -232,4 +233,4 @@ def test_several_networks_stand_beside_the_cnn(export_model, dataset, tmp_path):
     np.testing.assert_allclose(joined @ joined.T, apart @ apart.T, atol=0.01)
 
     with pytest.raises(SpeakerError, match="--weight 1.0: 2 networks are beside the CNN"):
-        export_model.to_join(asked("--beside", str(shipped), str(shipped), "--weight", "1"))
+        export_model.to_join(asked("--beside", str(shipped), str(shipped), "--weight", "1"), whole)
