@@ -103,6 +103,28 @@ def join(paths: Sequence[Path], matrix: np.ndarray, target: Path) -> None:
     _save(_like(parts[0], graph), target)
 
 
+def inputs_of(path: Path) -> tuple[int, ...]:
+    """The shape of what an exported network sees, 0 where it is open: (n, BANDS, frames) or (n, columns)."""
+    import onnx
+
+    return tuple(one.dim_value for one in onnx.load(path).graph.input[0].type.tensor_type.shape.dim)
+
+
+def parts_in(path: Path) -> int:
+    """How many networks an exported file holds."""
+    import onnx
+
+    return max(1, len(_joined(onnx.load(path))))
+
+
+def _joined(model) -> list[str]:
+    """The answers of the networks that `join` put into `model`; none where it holds one network."""
+    beside = next((node for node in model.graph.node if "matrix" in node.input), None)
+    if beside is None:
+        return []
+    return list(next(node for node in model.graph.node if node.output[0] == beside.input[0]).input)
+
+
 def take_part(path: Path, place: int, target: Path) -> None:
     """Write one network of a file that `join` made alone, as it was before: the one at `place`, -1 being the last. Of
     any other exported file a copy."""
@@ -110,12 +132,11 @@ def take_part(path: Path, place: int, target: Path) -> None:
     from onnx import TensorProto, helper
 
     model = onnx.load(path)
-    beside = next((node for node in model.graph.node if "matrix" in node.input), None)
-    if beside is None:
+    joined = _joined(model)
+    if not joined:
         target.write_bytes(path.read_bytes())
         return
-    together = next(node for node in model.graph.node if node.output[0] == beside.input[0])
-    answer = together.input[place]
+    answer = joined[place]
     prefix = answer.split("/")[0] + "/"
     nodes = [node for node in model.graph.node if node.output[0].startswith(prefix)]
     constants = [one for one in model.graph.initializer if one.name.startswith(prefix)]

@@ -251,8 +251,15 @@ def _log(folder: Path, step: int, loss: float, hit: float, score: float, seconds
 
 
 def validation_eer(embeddings: np.ndarray, speakers: np.ndarray, sessions: np.ndarray) -> float:
-    """Equal error rate over all pairs of held-out segments, pairs within one recording left out where the speaker
-    has several; of more than `VALIDATED` segments that many, evenly spread, for pairs grow with the square."""
+    """Equal error rate over `validation_pairs`."""
+    return equal_error_rate(*validation_pairs(embeddings, speakers, sessions))[0]
+
+
+def validation_pairs(
+    embeddings: np.ndarray, speakers: np.ndarray, sessions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Cosines of all pairs of segments, of one voice and of two; pairs within one recording are left out where the
+    speaker has several. Of more than `VALIDATED` segments that many, evenly spread, for pairs grow with the square."""
     if len(embeddings) > VALIDATED:
         some = np.linspace(0, len(embeddings) - 1, VALIDATED).astype(int)
         embeddings, speakers, sessions = embeddings[some], speakers[some], sessions[some]
@@ -262,4 +269,4 @@ def validation_eer(embeddings: np.ndarray, speakers: np.ndarray, sessions: np.nd
     usable = np.triu(np.ones(scores.shape, bool), 1) & ~(
         same & (sessions[:, None] == sessions[None]) & several[speakers][:, None]
     )
-    return equal_error_rate(scores[usable & same], scores[usable & ~same])[0]
+    return scores[usable & same], scores[usable & ~same]

@@ -6,8 +6,10 @@
 
 Most voices of a large corpus were recorded once, and a network that has learned recordings looks well on them. This
 looks at voices of the dataset with several recordings only, at pairs of 5 s segments, and at none from one recording.
-Where they are training voices the figures are too good to be quoted: they compare runs of one dataset. A network comes
-as a finished run or an exported file; `--beside` joins others to each, at the weights.
+Where they are training voices the figures are too good to be quoted: they compare runs of one dataset. `--held-out`
+looks at the voices of the validation split instead, all their pairs where they have one recording. Beside the equal
+error rate stands what is missed at few false accepts, where an app works that would rather say Unknown: heed both. A
+network comes as a finished run or an exported file; `--beside` joins others to each, at the weights.
 """
 
 from __future__ import annotations
@@ -27,11 +29,13 @@ import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
 from core.errors import DatasetError, SpeakerError
-from core.examples import Examples, load_noise, load_several_recordings
-from core.training import validation_eer
+from core.evaluation import equal_error_rate, miss_rate
+from core.examples import Examples, load_features, load_images, load_noise, load_several_recordings
+from core.training import validation_pairs
 from scripts.exported_networks import answers, write_one
 
 RESAMPLES = 200  # of the voices, for the interval
+ACCEPTED = 0.01  # share of false accepts at which misses are counted
 
 
 def arguments() -> argparse.ArgumentParser:
@@ -44,15 +48,26 @@ def arguments() -> argparse.ArgumentParser:
         nargs="+",
         default=[],
         metavar="RUN",
-        help="further networks, joined with each (of a cnn.onnx that holds several the last; of RUN the first)",
+        help="further networks, joined with each. Of a cnn.onnx that holds several RUN is the first and these are the "
+        "others, as for export_model.py",
     )
     parser.add_argument(
         "--weights", type=float, nargs="+", default=[1.0], metavar="W", help="of those beside, all alike (default 1)"
     )
     parser.add_argument(
+        "--held-out", action="store_true", help="voices of the validation split, which no network has heard"
+    )
+    parser.add_argument(
         "--augment", action="store_true", help="networks of images see segments through noise, rooms and filters"
     )
     return parser
+
+
+def examples_of(dataset: Path, *, held_out: bool, features: bool = False) -> Examples:
+    """Images, or with `features` rows, of voices with several recordings, or of the validation split."""
+    if held_out:
+        return (load_features if features else load_images)(dataset, "validation")
+    return load_several_recordings(dataset, features=features)
 
 
 def augmented(images: np.ndarray, noise: np.ndarray) -> np.ndarray:
@@ -62,18 +77,28 @@ def augmented(images: np.ndarray, noise: np.ndarray) -> np.ndarray:
 
 
 def recipe_of(run: Path) -> dict:
-    """A run's recipe; of an exported file what it is called."""
-    if run.suffix == ".onnx":
-        return {"architecture": run.stem}
+    """A run's recipe; of an exported file whether it sees images or rows."""
+    if run.suffix == ".onnx" and run.is_file():
+        from core.exchange import inputs_of
+
+        return {"architecture": "cnn" if len(inputs_of(run)) == 3 else "ann"}
     try:
         return json.loads((run / "recipe.json").read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise DatasetError(f"{run} is neither a finished run nor an .onnx file: {error}") from error
 
 
-def called(run: Path, place: str) -> str:
+def places(run: Path) -> list[int]:
+    """Of the networks that a run or an exported file holds, which are joined with others by `--beside`."""
+    from core.exchange import parts_in
+
+    recipe_of(run)  # says what is not there
+    return list(range(1, parts_in(run))) or [0] if run.suffix == ".onnx" else [0]
+
+
+def called(run: Path, place: int) -> str:
     """A run, or which network of an exported file it is."""
-    return f"{run} ({place})" if run.suffix == ".onnx" else str(run)
+    return f"{run} (network {place + 1})" if run.suffix == ".onnx" else str(run)
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -82,28 +107,29 @@ def unit(rows: np.ndarray) -> np.ndarray:
     return rows / np.linalg.norm(rows, axis=1, keepdims=True)
 
 
-def judged(embeddings: np.ndarray, examples: Examples) -> tuple[float, float, float]:
-    """Equal error rate of pairs across recordings, with the 95 % interval of voices drawn again with replacement."""
+def judged(embeddings: np.ndarray, examples: Examples) -> tuple[float, float, float, float]:
+    """Of pairs across recordings the equal error rate, with the 95 % interval of voices drawn again with replacement,
+    and the share missed at `ACCEPTED`."""
     voices = [np.flatnonzero(examples.speakers == voice) for voice in range(len(examples.names))]
     chance, found = np.random.default_rng(0), []
     for _ in range(RESAMPLES):
         drawn = chance.integers(0, len(voices), len(voices))
         some = np.concatenate([voices[voice] for voice in drawn])
         if len(set(drawn)) > 1:
-            found.append(validation_eer(embeddings[some], examples.speakers[some], examples.sessions[some]))
+            pairs = validation_pairs(embeddings[some], examples.speakers[some], examples.sessions[some])
+            found.append(equal_error_rate(*pairs)[0])
     low, high = np.percentile(found, [2.5, 97.5])
-    return validation_eer(embeddings, examples.speakers, examples.sessions), float(low), float(high)
+    pairs = validation_pairs(embeddings, examples.speakers, examples.sessions)
+    return equal_error_rate(*pairs)[0], float(low), float(high), miss_rate(*pairs, accepted=ACCEPTED)
 
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
-    seen = cache(partial(load_several_recordings, args.dataset))
+    seen = cache(partial(examples_of, args.dataset, held_out=args.held_out))
     examples = seen()
-    print(
-        f"{len(examples.names)} voices with several recordings, {len(set(examples.sessions))} recordings, "
-        f"{len(examples.values)} segments",
-        flush=True,
-    )
+    kind = "held-out voices" if args.held_out else "voices with several recordings"
+    recordings = len(set(examples.sessions))
+    print(f"{len(examples.names)} {kind}, {recordings} recordings, {len(examples.values)} segments", flush=True)
 
     images = augmented(examples.values, load_noise(args.dataset)) if args.augment else examples.values
     images = images.astype(np.float32) / np.float32(255.0)
@@ -120,14 +146,14 @@ def main(argv: list[str] | None = None) -> int:
             return unit(answers(path, inputs))
 
     def tell(name: str, embeddings: np.ndarray) -> None:
-        eer, low, high = judged(embeddings, examples)
-        print(f"{name}: EER {eer:.1%} ({low:.1%} to {high:.1%})", flush=True)
+        eer, low, high, missed = judged(embeddings, examples)
+        print(f"{name}: EER {eer:.1%} ({low:.1%} to {high:.1%}), missed at {ACCEPTED:.0%}: {missed:.1%}", flush=True)
 
-    others = {called(run, "last"): heard(run, -1) for run in args.beside}
+    others = {called(run, place): heard(run, place) for run in args.beside for place in places(run)}
     for name, embeddings in others.items():
         tell(f"{name} alone", embeddings)
     for run in args.networks:
-        own, first = called(run, "first") if others else str(run), heard(run, 0 if others else None)
+        own, first = called(run, 0) if others else str(run), heard(run, 0 if others else None)
         tell(f"{own} alone" if others else own, first)
         for weight in args.weights if others else ():
             name = " + ".join([own, *(f"{weight:g} x {other}" for other in others)])

@@ -6,8 +6,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.embedder import Embedder, Embeddings
-from core.evaluation import FittedHeads, draw, equal_error_rate, mean_embedding, measure, measure_cosine
+from core.evaluation import FittedHeads, draw, equal_error_rate, mean_embedding, measure, measure_cosine, miss_rate
 from core.heads import Calibration, Heads
+
+
+def test_misses_are_counted_where_few_strangers_pass():
+    strangers = np.arange(100) / 100  # the highest is 0.99, the next 0.98
+    assert miss_rate(np.array([0.5, 0.985, 0.99, 2.0]), strangers, accepted=0.01) == pytest.approx(0.25)
+    assert miss_rate(np.array([0.5, 0.985, 0.99, 2.0]), strangers, accepted=0.0) == pytest.approx(0.75)
+    assert miss_rate(np.array([0.98, 0.98]), strangers) == 1.0  # a tie is a miss: one more stranger would pass
+    assert np.isnan(miss_rate(np.array([]), strangers)) and np.isnan(miss_rate(strangers, np.array([])))
 
 
 def test_eer_of_separated_scores_is_zero_and_its_threshold_separates():

@@ -316,7 +316,7 @@ def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):
 
     from core.compensation import compensate
     from core.errors import DatasetError
-    from core.exchange import export, join, restore_exported, take_part
+    from core.exchange import export, inputs_of, join, parts_in, restore_exported, take_part
 
     second = networks.cnn_long_term(**SMALL)
     answers = []
@@ -332,6 +332,7 @@ def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):
     assert path.stat().st_size < 1.1 * sum((tmp_path / one).stat().st_size for one in ("first.onnx", "second.onnx"))
 
     of_one = tmp_path / "first.onnx"  # is what is taken of it
+    assert (parts_in(path), parts_in(of_one)) == (2, 1) and len(inputs_of(path)) == 3
     for source, place, wanted in ((path, 0, answers[0]), (path, -1, answers[1]), (of_one, -1, answers[0])):
         take_part(source, place, tmp_path / "alone.onnx")
         session = onnxruntime.InferenceSession((tmp_path / "alone.onnx").read_bytes())

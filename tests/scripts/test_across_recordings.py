@@ -19,12 +19,12 @@ SHIPPED = ROOT / "pretrained" / "cnn.onnx"
 VOICES = ("amina", "kofi", "mei")
 
 
-def made(root, kinds):
+def made(root, kinds, **how):
     for name in VOICES:
         (root / "in" / name).mkdir(parents=True)
         for kind in kinds:
             shutil.copy(SAMPLES / f"{name}_{kind}.opus", root / "in" / name / f"{kind}.opus")
-    build(plan(find_speakers([root / "in"])), root / "out")
+    build(plan(find_speakers([root / "in"]), **how), root / "out")
     return root / "out"
 
 
@@ -40,8 +40,9 @@ def told(capsys, *words) -> dict[str, float]:
     assert first.startswith("3 voices with several recordings, 6 recordings, ")
     found = {}
     for line in lines:
-        name, eer, low, high = re.fullmatch(r"(.*): EER (.*)% \((.*)% to (.*)%\)", line).groups()
-        assert 0 <= float(low) <= float(high) <= 100
+        told = re.fullmatch(r"(.*): EER (.*)% \((.*)% to (.*)%\), missed at 1%: (.*)%", line)
+        name, eer, low, high, missed = told.groups()
+        assert 0 <= float(low) <= float(high) <= 100 and 0 <= float(missed) <= 100
         found[name] = float(eer)
     return found
 
@@ -54,7 +55,7 @@ def test_what_ships_tells_the_example_voices_apart(dataset, capsys):
 
 def test_a_second_network_counts_as_much_as_its_weight(dataset, capsys):
     found = told(capsys, dataset, SHIPPED, "--beside", SHIPPED, "--weights", "0", "1e6")
-    one, other = f"{SHIPPED} (first)", f"{SHIPPED} (last)"
+    one, other = f"{SHIPPED} (network 1)", f"{SHIPPED} (network 2)"
     assert list(found) == [f"{other} alone", f"{one} alone", f"{one} + 0 x {other}", f"{one} + 1e+06 x {other}"]
     assert found[f"{one} + 0 x {other}"] == found[f"{one} alone"]
     assert found[f"{one} + 1e+06 x {other}"] == found[f"{other} alone"]
@@ -80,9 +81,9 @@ def test_a_network_that_knows_recordings_only_is_worth_nothing():
     chance = np.random.default_rng(0)
     by_recording = across_recordings.unit(np.eye(8)[sessions] + chance.normal(0, 0.01, (24, 8)))
     by_voice = across_recordings.unit(np.eye(4)[speakers] + chance.normal(0, 0.01, (24, 4)))
-    assert across_recordings.judged(by_voice, examples) == (0.0, 0.0, 0.0)
-    eer, low, high = across_recordings.judged(by_recording, examples)
-    assert eer > 0.3 and low <= eer <= high
+    assert across_recordings.judged(by_voice, examples) == (0.0, 0.0, 0.0, 0.0)
+    eer, low, high, missed = across_recordings.judged(by_recording, examples)
+    assert eer > 0.3 and low <= eer <= high and missed > 0.9
 
 
 def test_voices_of_one_recording_are_no_test(tmp_path):
@@ -90,6 +91,22 @@ def test_voices_of_one_recording_are_no_test(tmp_path):
         load_several_recordings(made(tmp_path, ("enrol",)))
 
 
-def test_what_is_no_run_is_said(dataset, tmp_path):
-    with pytest.raises(DatasetError, match="nowhere is neither a finished run nor an .onnx file"):
-        across_recordings.main([str(dataset), str(tmp_path / "nowhere")])
+def test_held_out_voices_are_those_of_the_validation_split(tmp_path, capsys):
+    folder = made(tmp_path, ("enrol",), split="speaker", validation=0.67)
+    assert across_recordings.main([str(folder), str(SHIPPED), str(ROOT / "pretrained" / "ann.onnx"), "--held-out"]) == 0
+    first, *lines = capsys.readouterr().out.splitlines()
+    assert re.match("2 held-out voices, 2 recordings, [0-9]+ segments", first) and len(lines) == 2
+
+
+def test_rows_are_told_from_images_whatever_the_file_is_called(dataset, tmp_path, capsys):
+    shutil.copy(ROOT / "pretrained" / "ann.onnx", tmp_path / "other.onnx")
+    assert max(told(capsys, dataset, tmp_path / "other.onnx").values()) < 10
+
+
+@pytest.mark.parametrize("name", ["nowhere", "nowhere.onnx"])
+def test_what_is_no_run_is_said(name, dataset, tmp_path):
+    for more in ([], ["--beside", str(SHIPPED)]):
+        with pytest.raises(DatasetError, match=f"{name} is neither a finished run nor an .onnx file"):
+            across_recordings.main([str(dataset), str(tmp_path / name), *more])
+    with pytest.raises(DatasetError, match=f"{name} is neither a finished run nor an .onnx file"):
+        across_recordings.main([str(dataset), str(SHIPPED), "--beside", str(tmp_path / name)])
