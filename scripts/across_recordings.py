@@ -32,7 +32,7 @@ from core.errors import DatasetError, SpeakerError
 from core.evaluation import equal_error_rate, miss_rate
 from core.examples import Examples, load_features, load_images, load_noise, load_several_recordings
 from core.training import validation_pairs
-from scripts.exported_networks import answers, write_one
+from scripts.exported_networks import answers, only_runs, write_one
 
 RESAMPLES = 200  # of the voices, for the interval
 ACCEPTED = 0.01  # share of false accepts at which misses are counted
@@ -46,10 +46,11 @@ def arguments() -> argparse.ArgumentParser:
         "--beside",
         type=Path,
         nargs="+",
+        action="append",
         default=[],
         metavar="RUN",
-        help="further networks, joined with each. Of a cnn.onnx that holds several RUN is the first and these are the "
-        "others, as for export_model.py",
+        help="a further network, joined with each; several runs: the mean of their weights. Again for one more. Of a "
+        "cnn.onnx that holds several RUN is the first and these are the others, as for export_model.py",
     )
     parser.add_argument(
         "--weights", type=float, nargs="+", default=[1.0], metavar="W", help="of those beside, all alike (default 1)"
@@ -88,17 +89,21 @@ def recipe_of(run: Path) -> dict:
         raise DatasetError(f"{run} is neither a finished run nor an .onnx file: {error}") from error
 
 
-def places(run: Path) -> list[int]:
-    """Of the networks that a run or an exported file holds, which are joined with others by `--beside`."""
+def places(runs: list[Path]) -> list[int]:
+    """Of the networks that runs or an exported file hold, which are joined with others by `--beside`."""
     from core.exchange import parts_in
 
+    run = runs[-1]
     recipe_of(run)  # says what is not there
+    if len(runs) > 1:
+        only_runs(runs)
     return list(range(1, parts_in(run))) or [0] if run.suffix == ".onnx" else [0]
 
 
-def called(run: Path, place: int) -> str:
-    """A run, or which network of an exported file it is."""
-    return f"{run} (network {place + 1})" if run.suffix == ".onnx" else str(run)
+def called(runs: list[Path], place: int) -> str:
+    """Runs, or which network of an exported file it is."""
+    name = ", ".join(map(str, runs))
+    return f"{name} (network {place + 1})" if runs[-1].suffix == ".onnx" else name
 
 
 def unit(rows: np.ndarray) -> np.ndarray:
@@ -134,7 +139,8 @@ def main(argv: list[str] | None = None) -> int:
     images = augmented(examples.values, load_noise(args.dataset)) if args.augment else examples.values
     images = images.astype(np.float32) / np.float32(255.0)
 
-    def heard(run: Path, place: int | None) -> np.ndarray:
+    def heard(runs: list[Path], place: int | None) -> np.ndarray:
+        run = runs[-1]
         recipe = recipe_of(run)
         of_rows = recipe["architecture"] == "ann"
         if of_rows and args.augment:
@@ -142,18 +148,18 @@ def main(argv: list[str] | None = None) -> int:
         inputs = seen(features=True).values if of_rows else images
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder) / "network.onnx"
-            write_one([run], place, recipe, inputs[:8], path)
+            write_one(runs, place, recipe, inputs[:8], path)
             return unit(answers(path, inputs))
 
     def tell(name: str, embeddings: np.ndarray) -> None:
         eer, low, high, missed = judged(embeddings, examples)
         print(f"{name}: EER {eer:.1%} ({low:.1%} to {high:.1%}), missed at {ACCEPTED:.0%}: {missed:.1%}", flush=True)
 
-    others = {called(run, place): heard(run, place) for run in args.beside for place in places(run)}
+    others = {called(runs, place): heard(runs, place) for runs in args.beside for place in places(runs)}
     for name, embeddings in others.items():
         tell(f"{name} alone", embeddings)
     for run in args.networks:
-        own, first = called(run, 0) if others else str(run), heard(run, 0 if others else None)
+        own, first = called([run], 0) if others else str(run), heard([run], 0 if others else None)
         tell(f"{own} alone" if others else own, first)
         for weight in args.weights if others else ():
             name = " + ".join([own, *(f"{weight:g} x {other}" for other in others)])

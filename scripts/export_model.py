@@ -36,7 +36,7 @@ from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
 from core.spectral import COLUMNS
-from scripts.exported_networks import Part, export_networks, kept
+from scripts.exported_networks import Part, export_networks, kept, only_runs
 
 DRAWS = 60  # simulated enrolments of five, for each half of the held-out voices
 
@@ -64,10 +64,12 @@ def arguments() -> argparse.ArgumentParser:
         "--beside",
         type=Path,
         nargs="+",
+        action="append",
         default=[],
         metavar="RUN",
-        help="further networks of images, their embeddings joined with the CNN's. Of a cnn.onnx that holds several, "
-        "--cnn takes the first and this the others",
+        help="a further network of images, its embedding joined with the CNN's; several runs: the mean of their "
+        "weights. Again for one more network. Of a cnn.onnx that holds several, --cnn takes the first and this the "
+        "others",
     )
     parser.add_argument(
         "--weight", type=float, nargs="+", metavar="W", help="of each further network's embedding (default 1)"
@@ -102,10 +104,13 @@ def read_recipe(run: Path) -> dict:
 def to_join(args: argparse.Namespace, first: dict) -> list[Part]:
     """The CNN, whose recipe is `first`, and what is `--beside` it."""
     found = [Part(args.cnn, 0, first.get("parts", [first])[0])]
-    for run in args.beside:
-        recipe = read_recipe(run)
+    for runs in args.beside:
+        recipe = read_recipe(runs[-1])
+        if len(runs) > 1:
+            only_runs(runs)
+            recipe["mean_with"] = [read_recipe(run) for run in runs[:-1]]
         others = list(enumerate(recipe["parts"]))[1:] if "parts" in recipe else [(0, recipe)]
-        found += [Part([run], place, part) for place, part in others]
+        found += [Part(runs, place, part) for place, part in others]
     weights = args.weight or [1.0] * (len(found) - 1)
     if len(weights) != len(found) - 1:
         raise SpeakerError(f"--weight {' '.join(map(str, weights))}: {len(found) - 1} networks are beside the CNN")

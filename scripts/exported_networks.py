@@ -122,6 +122,12 @@ def write_one(runs: list[Path], place: int | None, recipe: dict, inputs: np.ndar
         take_part(runs[0], place, path)
 
 
+def only_runs(runs: list[Path]) -> None:
+    """`DatasetError` where a mean of weights is asked for of what has none: exported networks."""
+    if exported := [run for run in runs if run.suffix == ".onnx"]:
+        raise DatasetError(f"{exported[0]} is an exported network, which no mean can be made of: give it alone")
+
+
 def answers(path: Path, inputs: np.ndarray) -> np.ndarray:
     """What an exported network says, 64 inputs at a time."""
     import onnxruntime

@@ -185,6 +185,15 @@ def recipe(facts: dict) -> str:
         parts = "\n".join(f"  - part {place}: {recipe(part)}" for place, part in enumerate(facts["parts"], 1))
         kept = f"{percent(facts['power_kept'])} of the power of their embeddings kept"
         return f"{COUNTS[len(facts['parts'])]} networks, {kept}:\n{parts}"
+    own = stages(facts)
+    for other in facts.get("mean_with", []):
+        apart = [stage for stage in stages(other) if stage not in own]
+        own[-1] += f" (the mean of this and of a run that went another way: {'; and then: '.join(apart)})"
+    return "; and then: ".join(own)
+
+
+def stages(facts: dict) -> list[str]:
+    """The trainings that a network went through, one after another."""
     shown = (
         "architecture",
         "parameters",
@@ -207,7 +216,7 @@ def recipe(facts: dict) -> str:
     )
     shown += ("backend", "precision", "command", "note")
     line = ", ".join(f"{name} {facts[name]}" for name in shown if facts.get(name) not in (None, ""))
-    return f"{recipe(facts['first'])}; and then: {line}" if "first" in facts else line
+    return [*(stages(facts["first"]) if "first" in facts else []), line]
 
 
 def taught(recipes: dict) -> str:
@@ -221,7 +230,7 @@ def taught(recipes: dict) -> str:
 
 def teachers(facts: dict) -> set[str]:
     """Who taught a network and those it began with; the first recipes with a teacher did not say who it was."""
-    earlier = [*facts.get("parts", []), *([facts["first"]] if "first" in facts else [])]
+    earlier = [*facts.get("parts", []), *facts.get("mean_with", []), *([facts["first"]] if "first" in facts else [])]
     own = {facts.get("taught_by", "resemblyzer")} if facts.get("teacher") else set()
     return own.union(*(teachers(one) for one in earlier))
 

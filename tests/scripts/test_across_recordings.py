@@ -11,6 +11,7 @@ import pytest
 from core.dataset.build import build, find_speakers, plan
 from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, load_several_recordings
+from core.exchange import parts_in, take_part
 from scripts import across_recordings
 from scripts.exported_networks import answers
 from tests.conftest import ROOT, SAMPLES
@@ -53,12 +54,24 @@ def test_what_ships_tells_the_example_voices_apart(dataset, capsys):
     assert list(found) == [str(SHIPPED), str(ann)] and max(found.values()) < 10
 
 
-def test_a_second_network_counts_as_much_as_its_weight(dataset, capsys):
-    found = told(capsys, dataset, SHIPPED, "--beside", SHIPPED, "--weights", "0", "1e6")
-    one, other = f"{SHIPPED} (network 1)", f"{SHIPPED} (network 2)"
+def test_a_second_network_counts_as_much_as_its_weight(dataset, tmp_path, capsys):
+    take_part(SHIPPED, 1, tmp_path / "second.onnx")
+    other = tmp_path / "second.onnx"
+    found = told(capsys, dataset, SHIPPED, "--beside", other, "--weights", "0", "1e6")
+    one, other = f"{SHIPPED} (network 1)", f"{other} (network 1)"
     assert list(found) == [f"{other} alone", f"{one} alone", f"{one} + 0 x {other}", f"{one} + 1e+06 x {other}"]
     assert found[f"{one} + 0 x {other}"] == found[f"{one} alone"]
     assert found[f"{one} + 1e+06 x {other}"] == found[f"{other} alone"]
+
+
+def test_of_a_file_that_holds_several_all_but_the_first_stand_beside(dataset, capsys):
+    *others, one, together = told(capsys, dataset, SHIPPED, "--beside", SHIPPED)
+    assert others == [f"{SHIPPED} (network {place}) alone" for place in range(2, parts_in(SHIPPED) + 1)]
+    assert one == f"{SHIPPED} (network 1) alone"
+    names = [name.removesuffix(" alone") for name in (one, *others)]
+    assert together == " + 1 x ".join(names)
+    with pytest.raises(DatasetError, match="which no mean can be made of"):
+        across_recordings.main([str(dataset), str(SHIPPED), "--beside", str(SHIPPED), str(SHIPPED)])
 
 
 def test_troubles_change_what_is_heard_the_same_way_every_time(dataset, capsys):

@@ -1,7 +1,7 @@
 """What the model card says of teachers and networks."""
 
 from scripts.card_words import TEACHERS, of_images
-from scripts.model_card import taught, teachers
+from scripts.model_card import recipe, taught, teachers
 
 
 def test_teachers_are_those_of_every_part_and_of_what_it_began_with():
@@ -24,3 +24,14 @@ def test_networks_in_one_file_are_counted():
     three = of_images({"parts": [plain, long_term, long_term]})
     assert three.startswith("three small") and "the second and the third of which see the long-term" in three
     assert "long-term" not in of_images({"parts": [plain, plain]})
+
+
+def test_a_mean_of_runs_tells_both_ways_once():
+    begun = {"architecture": "cnn", "steps": 1}
+    other = {"steps": 2, "first": begun}
+    told = recipe({"steps": 3, "first": begun, "mean_with": [other]})
+    assert told == (
+        "architecture cnn, steps 1; and then: steps 3 (the mean of this and of a run that went another way: steps 2)"
+    )
+    assert recipe(other) == "architecture cnn, steps 1; and then: steps 2"
+    assert teachers({"mean_with": [{"teacher": 20.0, "taught_by": "campplus"}]}) == {"campplus"}

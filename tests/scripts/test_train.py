@@ -17,6 +17,7 @@ from core.dataset.build import build, build_noise, find_speakers, plan
 from core.errors import DatasetError, SpeakerError
 from core.examples import load_images
 from scripts import exported_networks
+from scripts.exported_networks import answers
 from tests.conftest import ROOT
 
 VOICES = ("amina", "jo", "kofi")
@@ -189,7 +190,8 @@ def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(expor
     shipped, run = ROOT / "pretrained", tmp_path / "more"
     run.mkdir()
     before = json.loads((shipped / "model.json").read_text(encoding="utf-8"))["recipe"]
-    for part in before["cnn"]["parts"]:
+    first = {part["architecture"]: part for part in reversed(before["cnn"]["parts"])}  # of each, as is taken up
+    for part in first.values():
         recipe = {"speakers": ["a", "a@0.88"], "architecture": part["architecture"], "start": str(shipped / "cnn.onnx")}
         (run / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
         assert export_model.read_recipe(run)["first"] == part
@@ -216,21 +218,44 @@ def test_several_networks_stand_beside_the_cnn(export_model, dataset, tmp_path):
     def asked(*more: str):
         return export_model.arguments().parse_args(["--cnn", str(shipped), *more, *needed])
 
-    args = asked("--beside", str(shipped), str(shipped), "--weight", "0.5", "2")
+    first, *others = json.loads((shipped.parent / "model.json").read_text(encoding="utf-8"))["recipe"]["cnn"]["parts"]
+    places, weights = list(range(1, len(others) + 1)) * 2, np.linspace(0.5, 2.0, 2 * len(others)).tolist()
+    args = asked(*["--beside", str(shipped)] * 2, "--weight", *map(str, weights))
     whole = export_model.read_recipe(shipped)
     args.joined, args.parts = export_model.to_join(args, whole), tmp_path
-    first, *others = json.loads((shipped.parent / "model.json").read_text(encoding="utf-8"))["recipe"]["cnn"]["parts"]
     assert [part.recipe for part in args.joined] == [first, *others, *others]
-    assert [(part.place, part.weight) for part in args.joined] == [(0, 1.0), (1, 0.5), (1, 2.0)]
+    expected = [(0, 1.0), *zip(places, weights, strict=True)]
+    assert [(part.place, part.weight) for part in args.joined] == expected
 
     recipe: dict = {}
     exported_networks.export_joined(args, recipe, np.zeros(0), tmp_path / "joined.onnx", None)
-    assert recipe["weights"] == [1.0, 0.5, 2.0] and recipe["power_kept"] > 0.99
+    assert recipe["weights"] == [1.0, *weights] and recipe["power_kept"] > 0.9
     images = load_images(dataset, "train").values / np.float32(255.0)
-    heard = [exported_networks.answers(tmp_path / f"{place}.onnx", images) for place in range(3)]
-    apart = np.concatenate([heard[0], 0.5 * heard[1], 2.0 * heard[2]], axis=1) / np.sqrt(1.0 + 0.25 + 4.0)
-    joined = exported_networks.answers(tmp_path / "joined.onnx", images)
-    np.testing.assert_allclose(joined @ joined.T, apart @ apart.T, atol=0.01)
+    counted = [weight * answers(tmp_path / f"{at}.onnx", images) for at, weight in enumerate([1.0, *weights])]
+    apart = np.concatenate(counted, axis=1) / np.linalg.norm([1.0, *weights])
+    joined = answers(tmp_path / "joined.onnx", images)
+    np.testing.assert_allclose(joined @ joined.T, apart @ apart.T, atol=0.02)
 
-    with pytest.raises(SpeakerError, match="--weight 1.0: 2 networks are beside the CNN"):
-        export_model.to_join(asked("--beside", str(shipped), str(shipped), "--weight", "1"), whole)
+    with pytest.raises(SpeakerError, match=f"--weight 1.0: {2 * len(others)} networks are beside the CNN"):
+        export_model.to_join(asked(*["--beside", str(shipped)] * 2, "--weight", "1"), whole)
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
+def test_a_network_beside_may_be_the_mean_of_runs(export_model, dataset, tmp_path):
+    """The mean of a run with itself is that run; its recipe tells of both."""
+    shipped, run = ROOT / "pretrained" / "cnn.onnx", tmp_path / "run"
+    assert train("train_cnn", dataset, "--output", run, "--batch", "4", "--crop", "100", "--steps", "1").returncode == 0
+    needed = ["--cnn", str(shipped), "--ann", "a", "--dataset", str(dataset), "--recordings", "r"]
+    made = []
+    for runs in ([run], [run, run]):
+        args = export_model.arguments().parse_args([*needed, "--beside", *map(str, runs)])
+        part = export_model.to_join(args, export_model.read_recipe(shipped))[1]
+        assert part.runs == runs and len(part.recipe.get("mean_with", [])) == len(runs) - 1
+        path = tmp_path / f"{len(runs)}.onnx"
+        exported_networks.write_one(part.runs, part.place, part.recipe, np.zeros((1, 80, 500), np.float32), path)
+        made.append(answers(path, load_images(dataset, "train").values / np.float32(255.0)))
+    np.testing.assert_allclose(made[0], made[1], atol=1e-5)
+    with pytest.raises(DatasetError, match="which no mean can be made of"):
+        args = export_model.arguments().parse_args([*needed, "--beside", str(shipped), str(run)])
+        export_model.to_join(args, export_model.read_recipe(shipped))
