@@ -19,9 +19,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.embedder import PRETRAINED
 from core.errors import DatasetError, SpeakerError
+from scripts.card_recipes import recipe, taught
 from scripts.card_words import (
     CORPORA,
-    COUNTS,
     HEADS,
     HEADS_OVER,
     LIMITS,
@@ -29,8 +29,6 @@ from scripts.card_words import (
     NOISES,
     NOT_BLIND,
     ROOMS,
-    TAUGHT,
-    TEACHERS,
     TESTED_ON,
     TRANSFER,
     of_images,
@@ -178,61 +176,6 @@ def count_data(path: Path) -> dict:
         }
         for name, one in facts.items()
     }
-
-
-def recipe(facts: dict) -> str:
-    if "parts" in facts:
-        parts = "\n".join(f"  - part {place}: {recipe(part)}" for place, part in enumerate(facts["parts"], 1))
-        kept = f"{percent(facts['power_kept'])} of the power of their embeddings kept"
-        return f"{COUNTS[len(facts['parts'])]} networks, {kept}:\n{parts}"
-    own = stages(facts)
-    for other in facts.get("mean_with", []):
-        apart = [stage for stage in stages(other) if stage not in own]
-        own[-1] += f" (the mean of this and of a run that went another way: {'; and then: '.join(apart)})"
-    return "; and then: ".join(own)
-
-
-def stages(facts: dict) -> list[str]:
-    """The trainings that a network went through, one after another."""
-    shown = (
-        "architecture",
-        "parameters",
-        "voices",
-        "voices_with_other_speeds",
-        "examples",
-        "steps",
-        "batch",
-        "crop",
-        "rate",
-        "margin",
-        "teacher",
-        "taught_by",
-        "labels",
-        "favour",
-        "augment",
-        "mean_of",
-        "both_views",
-        "seed",
-    )
-    shown += ("backend", "precision", "command", "note")
-    line = ", ".join(f"{name} {facts[name]}" for name in shown if facts.get(name) not in (None, ""))
-    return [*(stages(facts["first"]) if "first" in facts else []), line]
-
-
-def taught(recipes: dict) -> str:
-    """The paragraph about the teachers, where there were any."""
-    names = sorted({name for one in recipes.values() for name in teachers(one)}, key=list(TEACHERS).index)
-    if not names:
-        return ""
-    who = "\n".join(TEACHERS[name] for name in names)
-    return f"\n{TAUGHT.format(teachers=who)}\n"
-
-
-def teachers(facts: dict) -> set[str]:
-    """Who taught a network and those it began with; the first recipes with a teacher did not say who it was."""
-    earlier = [*facts.get("parts", []), *facts.get("mean_with", []), *([facts["first"]] if "first" in facts else [])]
-    own = {facts.get("taught_by", "resemblyzer")} if facts.get("teacher") else set()
-    return own.union(*(teachers(one) for one in earlier))
 
 
 def card(model: dict, results: dict, extra: dict[str, dict]) -> str:

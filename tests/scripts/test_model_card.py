@@ -1,7 +1,7 @@
 """What the model card says of teachers and networks."""
 
+from scripts.card_recipes import recipe, taught, teachers
 from scripts.card_words import TEACHERS, of_images
-from scripts.model_card import recipe, taught, teachers
 
 
 def test_teachers_are_those_of_every_part_and_of_what_it_began_with():
