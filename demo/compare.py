@@ -23,6 +23,7 @@ from demo.examples import enrol_examples
 from demo.heard_clip import HeardClip
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
+from demo.sight import HIDDEN, layout, seen
 from demo.tab import Tab
 from demo.texts import EXAMPLES_BUTTON
 from demo.voice_map import VoiceMap, enough
@@ -115,11 +116,11 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     exam, voices, revision, clip = gr.State(None), gr.State(None), gr.State(-1), gr.State(HeardClip())
-    with gr.Column(visible=False, elem_classes="empty-state") as empty:
+    with gr.Column(**layout(False, "empty-state")) as empty:
         gr.HTML(_learn())
         try_it = gr.Button(EXAMPLES_BUTTON, variant="primary", elem_id="compare-examples")
     said = gr.HTML("", elem_id="compare-notice")
-    with gr.Column(visible=False, elem_id="compare-ready") as ready:
+    with gr.Column(**layout(False), elem_id="compare-ready") as ready:
         with gr.Row(elem_classes="exam-controls"):
             protocol = gr.Radio(
                 [(text, key) for key, text in texts.PROTOCOLS.items()],
@@ -144,12 +145,12 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
             gr.HTML(f'<h3>{texts.WHY_TITLE}</h3><p class="quiet">{texts.WHY_EMPTY}</p>')
             with gr.Row(equal_height=False):
                 with gr.Column(min_width=280):
-                    segment = gr.Dropdown([], label=texts.LISTEN, visible=False, elem_id="compare-segment")
+                    segment = gr.Dropdown([], label=texts.LISTEN, visible=HIDDEN, elem_id="compare-segment")
                     player = gr.Audio(
                         label=texts.LISTEN,
                         type="filepath",
                         interactive=False,
-                        visible=False,
+                        visible=HIDDEN,
                         buttons=["download"],  # else there is one that would send the sound to another site
                         elem_id="compare-player",
                     )
@@ -187,7 +188,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
 
     def shown(made: Exam | None, number: int | None, latest: HeardClip) -> tuple:
         sound, sentence = heard(made, number, latest)
-        return gr.update(value=sound, visible=sound is not None), sentence
+        return gr.update(value=sound, visible=seen(sound is not None)), sentence
 
     def explain(made: Exam | None, number: int | None, path: str | None, second: float) -> Iterator[str]:
         yield progress(texts.WHY_WAIT, None)
@@ -205,12 +206,12 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         if made is None or made.revision == now:
             return (gr.skip(),) * 8
         latest.leave()
-        nothing = gr.update(value=None, visible=False)
+        nothing = gr.update(value=None, visible=HIDDEN)
         return (
             notice(texts.STALE),
             NOT_RUN,
             None,
-            gr.update(choices=[], value=None, visible=False),
+            gr.update(choices=[], value=None, visible=HIDDEN),
             nothing,
             "",
             None,
@@ -235,6 +236,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
     def refresh() -> list:
         few = len(people_of(recognizer)) < MIN_PEOPLE
         left = "" if few else gr.skip()  # examples that are gone are not said to be there
-        return [gr.Column(visible=few), gr.Column(visible=not few), recognizer.store.revision(), left]
+        rooms = gr.update(**layout(few, "empty-state")), gr.update(**layout(not few))
+        return [*rooms, recognizer.store.revision(), left]
 
     return Tab([empty, ready, revision, said], refresh, [enrolled])

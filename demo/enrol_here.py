@@ -19,6 +19,7 @@ from demo import texts
 from demo.job import Job
 from demo.notice_view import notice, progress, trouble
 from demo.presses import Presses
+from demo.sight import HIDDEN, layout
 from demo.timeline_view import LANES
 from demo.verdict import build_row, turns
 
@@ -99,7 +100,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     spans, presses = gr.State([]), gr.State(Presses())
-    with gr.Column(visible=False, elem_id="enrol-here") as panel:
+    with gr.Column(**layout(False), elem_id="enrol-here") as panel:
         verdict = build_row(
             recognizer, [job, spans], lambda current, found: turns(current.answers, found), place="here"
         )
@@ -107,7 +108,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
         name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="here-name")
         consent = gr.Checkbox(label=texts.CONSENT, elem_id="here-consent")
         again = gr.Checkbox(label=texts.AGAIN, elem_id="here-again")
-        sure = gr.Checkbox(label=texts.SURE, visible=False, elem_id="here-sure")
+        sure = gr.Checkbox(label=texts.SURE, visible=HIDDEN, elem_id="here-sure")
         with gr.Row(elem_classes="pair"):
             go = gr.Button(texts.ENROL, variant="primary", scale=3, min_width=120, elem_id="here-go")
             clear = gr.Button(texts.CLEAR, scale=1, min_width=80, elem_id="here-clear")
@@ -121,14 +122,15 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
         found, label = spans_of(picked)
         judged = bool(found) and picked[0].get("lane") == LANES[0]  # one model's answer is not the app's
         said = gr.skip() if not found else ""
-        doubt = gr.update(value=False, visible=False)  # another voice must be judged anew
-        return gr.update(visible=bool(found)), chosen_view(found, label), found, said, gr.update(visible=judged), doubt
+        doubt = gr.update(value=False, visible=HIDDEN)  # another voice must be judged anew
+        box, row = gr.update(**layout(found)), gr.update(**layout(judged, "verdict"))
+        return box, chosen_view(found, label), found, said, row, doubt
 
     def enrolled(current: Job, found: list[Segment], *values) -> Iterator[tuple]:
         try:
             for html, done in enrol(recognizer, current, found, *values):
                 if done:
-                    yield html, gr.update(visible=False), [], "", False, False, gr.update(value=False, visible=False)
+                    yield html, gr.update(**layout(False)), [], "", False, False, gr.update(value=False, visible=HIDDEN)
                 else:
                     yield html, *(gr.skip() for _ in range(6))
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
@@ -139,7 +141,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
     # every press, in order: "always_last" would say again what the one before said
     shown.select(chosen, presses, outputs, trigger_mode="multiple", concurrency_limit=1, **private)
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
-    name.input(lambda: gr.update(value=False, visible=False), None, sure, **private)
+    name.input(lambda: gr.update(value=False, visible=HIDDEN), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)
     event = go.click(
         enrolled,
@@ -153,4 +155,4 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
         "() => setTimeout(() => document.querySelector('#here-notice .notice-good') && window.whoIsChosen.clear(), 100)"
     )
     event.then(None, None, None, js=done, **private)
-    return {panel: gr.update(visible=False), said: "", spans: []}, event
+    return {panel: gr.update(**layout(False)), said: "", spans: []}, event

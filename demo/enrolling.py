@@ -24,6 +24,7 @@ from demo.live import device_choices, refusals
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import gathered, takes
 from demo.person_view import gained
+from demo.sight import HIDDEN, layout
 from demo.take import BROWSER, COMPUTER, Take, of_files
 
 SOURCES = (texts.FROM_BROWSER, texts.FROM_FILE, texts.FROM_LINK, texts.COMPUTER_MICROPHONE)
@@ -192,7 +193,7 @@ def build_form(recognizer: Recognizer) -> Form:
             buttons=[],
         )
         gr.HTML(refusals(), elem_id="enrol-denied")
-    with gr.Column(visible=False) as file_box:
+    with gr.Column(**layout(False)) as file_box:
         upload = gr.File(
             label=texts.FILES,
             file_types=["audio", "video"],
@@ -201,7 +202,7 @@ def build_form(recognizer: Recognizer) -> Form:
             height=130,
             elem_id="enrol-file",
         )
-    with gr.Column(visible=False) as link_box:
+    with gr.Column(**layout(False)) as link_box:
         link = gr.Textbox(label=texts.FROM_LINK, placeholder=texts.LINK_HOLDER, max_lines=1, elem_id="enrol-link")
         with gr.Row(elem_classes="pair"):
             start = gr.Textbox(
@@ -209,14 +210,14 @@ def build_form(recognizer: Recognizer) -> Form:
             )
             end = gr.Textbox(label=texts.TO, placeholder=texts.TO_HOLDER, max_lines=1, min_width=90, elem_id="enrol-to")
         gr.HTML(f'<p class="quiet">{texts.ENROL_RANGE}</p>')
-    with gr.Column(visible=False) as computer_box:
+    with gr.Column(**layout(False)) as computer_box:
         device = gr.Dropdown([(texts.SYSTEM_DEFAULT, "")], value="", label=texts.DEVICE)
         with gr.Row(elem_classes="pair"):
             begin = gr.Button(texts.RECORD, min_width=90, elem_id="enrol-record")
             finish = gr.Button(texts.STOP, min_width=90, elem_id="enrol-finish")
     lights = gr.HTML(gathered(0.0, []), elem_id="enrol-lights")
     meter = gr.HTML("", js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="enrol-meter")
-    with gr.Column(visible=False, elem_id="enrol-takes") as taking:
+    with gr.Column(**layout(False), elem_id="enrol-takes") as taking:
         listed = gr.HTML("")
         with gr.Row(elem_classes="pair"):
             drop = gr.Button(texts.DROP_TAKE, size="sm", min_width=120, elem_id="enrol-drop")
@@ -224,7 +225,7 @@ def build_form(recognizer: Recognizer) -> Form:
     consent = gr.Checkbox(label=texts.CONSENT, elem_id="enrol-consent")
     again = gr.Checkbox(label=texts.AGAIN, elem_id="enrol-again")
     keep_audio = gr.Checkbox(label=texts.KEEP_AUDIO, elem_id="enrol-keep-audio")
-    sure = gr.Checkbox(label=texts.SURE, visible=False, elem_id="enrol-sure")
+    sure = gr.Checkbox(label=texts.SURE, visible=HIDDEN, elem_id="enrol-sure")
     with gr.Row(elem_classes="pair"):
         go = gr.Button(texts.ENROL, variant="primary", scale=3, min_width=150, elem_id="enrol-go")
         stop = gr.Button(texts.CANCEL, scale=1, min_width=80, elem_id="enrol-cancel")
@@ -233,13 +234,14 @@ def build_form(recognizer: Recognizer) -> Form:
     def shown(current: Take, choice: str) -> tuple:
         """The takes of a microphone."""
         parts = current.of(choice)
-        return gr.update(visible=bool(parts)), takes(parts)
+        return gr.update(**layout(parts)), takes(parts)
 
     def chosen(choice: str, current: Take, paths: list[str] | None) -> tuple:
         current.stop()
         choices, sentence = device_choices() if choice == COMPUTER else ([(texts.SYSTEM_DEFAULT, "")], "")
-        boxes = (gr.update(visible=choice == source) for source in SOURCES)
-        spoken = gr.update(visible=choice in (BROWSER, COMPUTER))
+        microphone = gr.update(visible=choice == BROWSER)  # taken away it is closed
+        boxes = microphone, *(gr.update(**layout(choice == source)) for source in SOURCES[1:])
+        spoken = gr.update(**layout(choice in (BROWSER, COMPUTER)))
         found = check(paths)[0] if choice == texts.FROM_FILE else gathered(*current.speech(choice))
         return *boxes, spoken, gr.update(choices=choices, value=""), found, sentence, *shown(current, choice)
 
@@ -269,7 +271,7 @@ def build_form(recognizer: Recognizer) -> Form:
                     continue
                 current.leave()
                 who = recognizer.store.get(values[1]).name, recognizer.store.revision()
-                resting = gr.update(value=False, visible=False)
+                resting = gr.update(value=False, visible=HIDDEN)
                 yield html, found, "", False, False, None, "", False, resting, *shown(current, BROWSER), who, "", ""
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
             yield trouble(error), *(gr.skip() for _ in range(7)), gr.update(visible=True), *(gr.skip(),) * 5
@@ -282,7 +284,8 @@ def build_form(recognizer: Recognizer) -> Form:
     gr.on([upload.upload, upload.delete, upload.clear], check, upload, [lights, said], **private)
     doubtful = [name.input, where.change, recorded.input, begin.click, link.input, start.input, end.input]
     doubtful += [drop.click, over.click, upload.upload, upload.delete, upload.clear]
-    gr.on(doubtful, lambda: gr.update(value=False, visible=False), None, sure, **private)  # another voice, another name
+    # another voice, another name
+    gr.on(doubtful, lambda: gr.update(value=False, visible=HIDDEN), None, sure, **private)
     begin.click(recording, [take, device], state, concurrency_limit=4, **private)
     drop.click(lambda current, choice: fewer(current, choice, False), [take, where], state, **private)
     over.click(lambda current, choice: fewer(current, choice, True), [take, where], state, **private)

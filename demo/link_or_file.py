@@ -22,6 +22,7 @@ from demo.job import Job, Work
 from demo.link_card import Looked, look_at_file, look_up, readable, waiting
 from demo.live import names_of
 from demo.notice_view import progress, trouble
+from demo.sight import layout
 from demo.tab import Tab
 
 FILE_TYPES = ["audio", "video"]
@@ -102,7 +103,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 job_view.timeline(Job(), {}), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="file-results"
             )
             here, enrolled = build_panel(recognizer, job, shown)
-            with gr.Column(visible=False, elem_id="file-save") as saving:
+            with gr.Column(**layout(False), elem_id="file-save") as saving:
                 gr.HTML(f"<h3>{texts.DOWNLOADS}</h3>")
                 with gr.Row(elem_classes="pair"):
                     saves = [
@@ -119,7 +120,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         before.leave()  # what it has to say is of no interest any more
         current, playing = Job(), None
         fresh = {job: current, status: progress(texts.BEGINNING, None), shown: job_view.timeline(current, {})}
-        yield {**fresh, details: "", player: "", saving: gr.update(visible=False), **busy, **here}
+        yield {**fresh, details: "", player: "", saving: gr.update(**layout(False)), **busy, **here}
         try:
             for said, lanes, rows, path in listen(recognizer, current, work):
                 if current.left:
@@ -129,7 +130,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 playing = path
             files = exports(current, private_folder()) if current.answers else {}
             links = {button: files[form] for form, button in zip(FORMATS, saves, strict=True)} if files else {}
-            yield {**resting, saving: gr.update(visible=bool(files)), **links}
+            yield {**resting, saving: gr.update(**layout(files)), **links}
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield {status: trouble(error), **resting}
 

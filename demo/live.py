@@ -21,12 +21,12 @@ from demo.live_session import SavedSession, save
 from demo.live_view import microphone_warning, view
 from demo.notice_view import notice, trouble
 from demo.palette import colours
+from demo.sight import HIDDEN, layout, seen
 from demo.slices import stamp, sweep, sweep_soon
 from demo.tab import Tab
 from demo.verdict import build_live_row
 
 SLICE_SECONDS = 1.0  # s between slices of the browser's microphone, and between looks at the computer's
-THERE, AWAY = ["live-row"], ["live-row", "is-away"]  # the classes of the screen
 VISITORS = 10  # streams at the same time: each holds its place in the queue
 SCRIPT = Path(__file__).with_name("live.js")
 STOP_BROWSER = "() => { const stop = document.querySelector('#live-microphone .stop-button'); stop && stop.click(); }"
@@ -125,11 +125,11 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     ear, computer = gr.State(LiveEar()), gr.State(ComputerEar())
-    with gr.Column(visible=False, elem_classes="empty-state") as empty:
+    with gr.Column(**layout(False, "empty-state")) as empty:
         gr.HTML(f'<h2>{texts.EMPTY_TITLE}</h2><p>{texts.EMPTY_TEXT}</p><p class="quiet">{texts.SYNTHETIC}</p>')
         try_it = gr.Button(texts.EXAMPLES_BUTTON, variant="primary", elem_id="live-examples")
     learning = gr.HTML("", elem_id="live-learning")
-    with gr.Row(elem_classes=AWAY) as ready:  # hidden, not taken away: a microphone that listens is stopped first
+    with gr.Row(**layout(False, "live-row")) as ready:  # a microphone that listens there is stopped first
         with gr.Column(scale=1, min_width=280, elem_classes="live-controls"):
             where = gr.Radio(
                 [texts.BROWSER_MICROPHONE, texts.COMPUTER_MICROPHONE],
@@ -147,7 +147,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
                     elem_id="live-microphone",
                     buttons=[],
                 )
-            with gr.Column(visible=False, elem_id="live-computer") as computer_box:
+            with gr.Column(**layout(False), elem_id="live-computer") as computer_box:
                 device = gr.Dropdown([(texts.SYSTEM_DEFAULT, "")], value="", label=texts.DEVICE, elem_id="live-device")
                 with gr.Row(elem_classes="pair"):
                     start = gr.Button(texts.START, variant="primary", min_width=90, elem_id="live-start")
@@ -156,14 +156,14 @@ def build_tab(recognizer: Recognizer) -> Tab:
             said = gr.HTML("", elem_id="live-notice")
             watcher = gr.HTML(refusals(), js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="live-denied")
             build_live_row(recognizer, ear, computer)
-            with gr.Column(visible=False, elem_id="live-save") as saving:
+            with gr.Column(**layout(False), elem_id="live-save") as saving:
                 gr.HTML(f"<h3>{texts.SESSION_SAVE}</h3>")
                 with gr.Row(elem_classes="pair"):
                     saves = [
                         gr.DownloadButton(form.upper(), size="sm", min_width=60, elem_id=f"live-save-{form}")
                         for form in FORMATS
                     ]
-                sound = gr.DownloadButton(texts.SOUND, size="sm", visible=False, elem_id="live-save-sound")
+                sound = gr.DownloadButton(texts.SOUND, size="sm", visible=HIDDEN, elem_id="live-save-sound")
             keep = gr.Checkbox(label=texts.KEEP_SOUND, info=texts.KEEP_SOUND_NOTE, elem_id="live-keep")
             gr.HTML(f'<p class="quiet">{texts.LIVE_HINT}</p>')
         with gr.Column(scale=3, min_width=320):
@@ -175,11 +175,11 @@ def build_tab(recognizer: Recognizer) -> Tab:
     def offered(saved: SavedSession) -> tuple:
         """Updates of `files`."""
         links = [gr.update(value=saved.timelines.get(form)) for form in FORMATS]
-        sounding = gr.update(value=saved.sound, visible=saved.sound is not None)
-        return gr.update(visible=bool(saved.timelines)), *links, sounding
+        sounding = gr.update(value=saved.sound, visible=seen(saved.sound is not None))
+        return gr.update(**layout(saved.timelines)), *links, sounding
 
     def _begun(current: LiveEar, wished: bool) -> tuple:
-        return *begun(recognizer, current, wished), gr.update(visible=False)
+        return *begun(recognizer, current, wished), gr.update(**layout(False))
 
     def _stopped(current: LiveEar) -> tuple:
         html, saved = stopped(recognizer, current)
@@ -207,7 +207,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         kept = offered(save(recognizer, ears.ear)) if listened else tuple(gr.skip() for _ in files)
         screened = screen_of(recognizer, ears.look()) if listened else gr.skip()
         shown, sentence = found_devices() if here else (gr.update(choices=[(texts.SYSTEM_DEFAULT, "")], value=""), "")
-        boxes = gr.update(visible=not here), gr.update(visible=here)
+        boxes = gr.update(visible=not here), gr.update(**layout(here))  # a microphone taken away is closed
         return *boxes, shown, sentence, gr.Timer(active=False), *resting, screened, *kept
 
     def found_devices() -> tuple:
@@ -216,7 +216,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     def started(ears: ComputerEar, which: str, wished: bool) -> tuple:
         html, sentence = start_computer(recognizer, ears, which, wished)
-        return html, sentence, gr.Timer(active=True), *busy, gr.update(visible=False)
+        return html, sentence, gr.Timer(active=True), *busy, gr.update(**layout(False))
 
     def ticked(ears: ComputerEar) -> tuple:
         if not recognizer.store.profiles():
@@ -245,7 +245,8 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     def refresh() -> list[Any]:
         nobody = not recognizer.store.profiles()
-        return [gr.Column(visible=nobody), gr.Row(elem_classes=AWAY if nobody else THERE), "" if nobody else gr.skip()]
+        rooms = gr.update(**layout(nobody, "empty-state")), gr.update(**layout(not nobody, "live-row"))
+        return [*rooms, "" if nobody else gr.skip()]
 
     return Tab([empty, ready, learning], refresh, [enrolled], [ear, computer])
 

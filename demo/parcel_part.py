@@ -11,6 +11,7 @@ from core.recognizer import Recognizer
 from demo import people_texts as texts
 from demo.notice_view import notice, progress, trouble
 from demo.parcel import Parcel, entries, view
+from demo.sight import HIDDEN, layout, seen
 from demo.texts import AND_MORE, KEEP
 
 MAX_NAMED = 6  # people in a question by their names
@@ -73,13 +74,13 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             again = gr.Textbox(label=texts.PASSPHRASE_AGAIN, type="password", elem_id="export-again")
             make = gr.Button(texts.EXPORT, elem_id="export-make")
             made = gr.HTML("", elem_id="export-notice")
-            save = gr.DownloadButton(texts.EXPORT, variant="primary", visible=False, elem_id="export-save")
+            save = gr.DownloadButton(texts.EXPORT, variant="primary", visible=HIDDEN, elem_id="export-save")
         with gr.Column(min_width=300):
             gr.HTML(f"<h3>{texts.IMPORT_TITLE}</h3><p>{texts.IMPORT_TEXT}</p>")
             upload = gr.File(
                 label=texts.IMPORT_FILE, file_types=[".json"], type="filepath", height=120, elem_id="import-file"
             )
-            with gr.Row(elem_classes="pair", visible=False) as sealed:
+            with gr.Row(**layout(False, "pair")) as sealed:
                 key = gr.Textbox(
                     label=texts.IMPORT_PASSPHRASE, type="password", scale=2, min_width=140, elem_id="import-secret"
                 )
@@ -89,11 +90,11 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
                 [texts.CLASH_SKIP, texts.CLASH_REPLACE],
                 value=texts.CLASH_SKIP,
                 label=texts.CLASH,
-                visible=False,
+                visible=HIDDEN,
                 elem_id="import-clash",
             )
-            take = gr.Button(texts.IMPORT, variant="primary", visible=False, elem_id="import-take")
-            with gr.Column(visible=False, elem_classes="sure", elem_id="import-sure") as sure:
+            take = gr.Button(texts.IMPORT, variant="primary", visible=HIDDEN, elem_id="import-take")
+            with gr.Column(**layout(False, "sure"), elem_id="import-sure") as sure:
                 question = gr.HTML("")
                 with gr.Row(elem_classes="pair"):
                     yes = gr.Button(texts.REPLACE_YES, variant="stop", min_width=90, elem_id="import-yes")
@@ -101,7 +102,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             told = gr.HTML("", elem_id="import-notice")
 
     def pack(current: Parcel, names: list[str], first: str, second: str) -> Iterator[tuple]:
-        yield progress(texts.EXPORTING, None), gr.update(visible=False), gr.skip(), gr.skip()
+        yield progress(texts.EXPORTING, None), gr.update(visible=HIDDEN), gr.skip(), gr.skip()
         html = exported(recognizer, current, names, first, second)
         if "notice-good" not in html:
             yield html, *(gr.skip() for _ in range(3))
@@ -109,10 +110,11 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
         label = texts.SAVE.format(name=Path(current.written).name)
         yield html, gr.update(value=current.written, label=label, visible=True), "", ""
 
-    hidden = gr.update(visible=False)
+    hidden = gr.update(visible=HIDDEN)
     # what an import shows: passphrase, what is inside, the question about clashes, the button
     shown = [told, sealed, inside, clash, take]
-    unasked = gr.Column(visible=False)
+    unasked = gr.update(**layout(False, "sure"))
+    asking, plain = (gr.update(**layout(on, "pair")) for on in (True, False))
 
     def offer(count: int) -> dict:
         label = texts.IMPORT.format(people=texts.people_counted(count)) if count else texts.IMPORT_NOBODY
@@ -121,21 +123,21 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     def looked(current: Parcel) -> tuple:
         found = entries(recognizer, current.people)
         taken = sum(one.taken for one in found)
-        question = gr.update(visible=taken > 0, value=texts.CLASH_SKIP)
-        return "", hidden, view(found), question, offer(len(found) - taken)
+        question = gr.update(visible=seen(taken > 0), value=texts.CLASH_SKIP)
+        return "", plain, view(found), question, offer(len(found) - taken)
 
     def received(current: Parcel, path: str | None) -> Iterator[tuple]:
-        yield progress(texts.OPENING, None), hidden, "", hidden, hidden
+        yield progress(texts.OPENING, None), plain, "", hidden, hidden
         try:
             if not path:
                 current.people, current.content = [], None
-                yield "", hidden, "", hidden, hidden
+                yield "", plain, "", hidden, hidden
             elif current.receive(path):
-                yield notice(texts.IMPORT_SEALED), gr.update(visible=True), "", hidden, hidden
+                yield notice(texts.IMPORT_SEALED), asking, "", hidden, hidden
             else:
                 yield looked(current)
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield trouble(error), hidden, "", hidden, hidden
+            yield trouble(error), plain, "", hidden, hidden
 
     def unlocked(current: Parcel, given: str) -> Iterator[tuple]:
         yield progress(texts.OPENING, None), *(gr.skip() for _ in range(5))
@@ -149,11 +151,11 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
         """`sure`: was it asked whether somebody may be overwritten?"""
         asked = "" if sure else replace_question(recognizer, current, choice)
         if asked:
-            return "", *(gr.skip() for _ in range(5)), gr.Column(visible=True), asked
+            return "", *(gr.skip() for _ in range(5)), gr.update(**layout(True, "sure")), asked
         html, done = taken_up(recognizer, current, choice)
         if not done:
             return html, *(gr.skip() for _ in range(5)), unasked, ""
-        return html, hidden, "", hidden, hidden, None, unasked, ""
+        return html, plain, "", hidden, hidden, None, unasked, ""
 
     make.click(pack, [parcel, who, secret, again], [made, save, secret, again], concurrency_limit=2, **private)
     gr.on([upload.upload, upload.clear], received, [parcel, upload], shown, concurrency_limit=2, **private)

@@ -14,6 +14,7 @@ from demo import people_texts, person_view, texts
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
 from demo.presses import Presses
+from demo.sight import HIDDEN, layout, seen
 
 SCRIPT = Path(__file__).with_name("people.js")
 CHECKS = 4  # people checked at the same time
@@ -111,34 +112,37 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
     chosen, asked, revision, presses = gr.State(None), gr.State((EVERYBODY, None)), gr.State(-1), gr.State(Presses())
-    find = gr.Dropdown([], label=people_texts.FIND, visible=False, elem_id="person")
-    with gr.Column(visible=False, elem_id="person-page") as panel:
+    find = gr.Dropdown([], label=people_texts.FIND, visible=HIDDEN, elem_id="person")
+    with gr.Column(**layout(False), elem_id="person-page") as panel:
         page = gr.HTML("")
         status = gr.HTML("", elem_id="person-status")
         with gr.Row(elem_classes="pair"):
             new_name = gr.Textbox(label=texts.NEW_NAME, max_lines=1, scale=2, min_width=140, elem_id="new-name")
             rename = gr.Button(texts.RENAME, scale=1, min_width=90, elem_id="rename")
-        with gr.Row(elem_classes="pair", visible=False) as several:
+        with gr.Row(**layout(False, "pair")) as several:
             session = gr.Dropdown([], label=people_texts.REMOVE_SESSION, scale=2, min_width=140, elem_id="session")
             remove = gr.Button(people_texts.REMOVE, scale=1, min_width=90, elem_id="session-delete")
-        renew = gr.Button(people_texts.RENEW, visible=False, elem_id="renew")
+        renew = gr.Button(people_texts.RENEW, visible=HIDDEN, elem_id="renew")
         with gr.Row(elem_classes="pair"):
             add = gr.Button(people_texts.ADD_SESSION, variant="primary", min_width=120, elem_id="add-session")
             delete = gr.Button(texts.DELETE, min_width=80, elem_id="delete")
             close = gr.Button(people_texts.CLOSE, min_width=80, elem_id="person-close")
-    with gr.Column(visible=False, elem_classes="sure") as sure:
+    with gr.Column(**layout(False, "sure")) as sure:
         question = gr.HTML("")
         with gr.Row(elem_classes="pair"):
             yes = gr.Button(texts.DELETE_YES, variant="stop", min_width=90, elem_id="delete-yes")
             no = gr.Button(texts.KEEP, min_width=90, elem_id="delete-no")
     notices = gr.HTML("", elem_id="people-notice")
-    delete_all = gr.Button(texts.DELETE_ALL, size="sm", visible=False, elem_id="delete-all")
+    delete_all = gr.Button(texts.DELETE_ALL, size="sm", visible=HIDDEN, elem_id="delete-all")
 
     # the page and the question below it
     view = [chosen, panel, page, status, renew, several, session]
 
+    def boxes_of(renewable: object, sessions: object) -> tuple:
+        return gr.update(visible=seen(renewable)), gr.update(**layout(sessions, "pair"))
+
     def closed() -> tuple:
-        return None, gr.Column(visible=False), "", "", *(gr.update(visible=False) for _ in range(2)), gr.skip()
+        return None, gr.update(**layout(False)), "", "", *boxes_of(False, False), gr.skip()
 
     def opened(name: str | None) -> Iterator[tuple]:
         if not name:
@@ -147,14 +151,14 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         try:
             for number, one in enumerate(shown(recognizer, name)):
                 choices = gr.update(choices=list(one.sessions), value=None)
-                boxes = gr.update(visible=one.renewable), gr.update(visible=bool(one.sessions)), choices
+                boxes = *boxes_of(one.renewable, one.sessions), choices
                 # while the check went on it may have been closed: only the first opens it
-                opening = (gr.skip(), gr.skip()) if number else (one.name, gr.Column(visible=True))
+                opening = (gr.skip(), gr.skip()) if number else (one.name, gr.update(**layout(True)))
                 yield *opening, one.page, one.status, *boxes
         except UnknownSpeaker:
             yield closed()
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield name, gr.Column(visible=True), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
+            yield name, gr.update(**layout(True)), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
 
     def again(name: str | None, latest: Presses) -> Iterator[tuple]:
         """After people have changed. With nobody open nothing is to do: who was pressed on meanwhile stays open."""
@@ -200,8 +204,11 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
 
     gr.on([people.select, find.input], lambda: "", None, notices, **private)
 
+    def unasked() -> Any:
+        return gr.update(**layout(False, "sure"))
+
     def ask(about: int, name: str | None, text: str) -> tuple:
-        return gr.Column(visible=True), notice(text, "error"), (about, name), ""
+        return gr.update(**layout(True, "sure")), notice(text, "error"), (about, name), ""
 
     def ask_one(name: str | None) -> tuple:
         return ask(PERSON, name, texts.DELETE_SURE.format(name=name))
@@ -211,15 +218,14 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
 
     def ask_session(name: str | None, number: int | None) -> tuple:
         if not number:
-            return gr.Column(visible=False), "", (EVERYBODY, None), notice(people_texts.REMOVE_NONE, "error")
+            return unasked(), "", (EVERYBODY, None), notice(people_texts.REMOVE_NONE, "error")
         return ask(number, name, people_texts.REMOVE_SURE.format(name=name))
 
     def confirmed(question: tuple[int, str | None]) -> tuple:
         about, name = question  # as it was asked, whoever has been chosen since
-        hidden = gr.Column(visible=False)
         if about == EVERYBODY:
-            return deleted_all(recognizer), hidden
-        return (deleted(recognizer, name) if about == PERSON else session_deleted(recognizer, name, about)), hidden
+            return deleted_all(recognizer), unasked()
+        return (deleted(recognizer, name) if about == PERSON else session_deleted(recognizer, name, about)), unasked()
 
     def change_name(name: str | None, new: str) -> tuple:
         html = renamed(recognizer, name, new)
@@ -231,16 +237,16 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         yield renewed(recognizer, name)
 
     questions = [sure, question, asked, notices]
-    chosen.change(lambda: gr.Column(visible=False), None, sure, **private)
+    chosen.change(unasked, None, sure, **private)
     delete.click(ask_one, chosen, questions, **private)
     delete_all.click(ask_all, None, questions, **private)
     remove.click(ask_session, [chosen, session], questions, **private)
-    no.click(lambda: gr.Column(visible=False), None, sure, **private)
+    no.click(unasked, None, sure, **private)
     add.click(
         lambda name: (
             name,
             True,
-            gr.update(value=False, visible=False),
+            gr.update(value=False, visible=HIDDEN),
             notice(people_texts.ADDING_TO.format(name=name)),
         ),
         chosen,
@@ -256,8 +262,8 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     def refresh() -> list:
         names = [profile.name for profile in recognizer.store.profiles()]
         return [
-            gr.update(choices=names, value=None, visible=len(names) > MANY),
-            gr.update(visible=bool(names)),
+            gr.update(choices=names, value=None, visible=seen(len(names) > MANY)),
+            gr.update(visible=seen(names)),
             recognizer.store.revision(),
         ]
 

@@ -11,6 +11,7 @@ from demo.examples import enrol_examples, missing_examples
 from demo.live import names_of
 from demo.notice_view import notice
 from demo.person import SCRIPT, build_page
+from demo.sight import seen
 from demo.tab import Tab
 
 
@@ -41,7 +42,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         yield from enrol_examples(recognizer)
 
     def refresh() -> list:
-        own = [listed(recognizer), gr.update(visible=bool(missing_examples(recognizer)))]
+        own = [listed(recognizer), gr.update(visible=seen(missing_examples(recognizer)))]
         return own + [value for _, renewed, _ in parts for value in renewed()]
 
     tried = try_it.click(learned, None, learning, concurrency_id="enrol", concurrency_limit=1, **private)

@@ -17,6 +17,7 @@ from demo import people_texts as texts
 from demo.answer_view import percent
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import table
+from demo.sight import HIDDEN, layout
 
 LOOK_SECONDS = 0.3  # s between looks at a measurement
 LEAST_SCALE = 0.02  # share that fills a bar at least
@@ -146,11 +147,11 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             said = gr.HTML("", elem_id="sure-notice")
             run = gr.Button(texts.MEASURE, elem_id="sure-measure")
             result = gr.HTML("", elem_id="sure-result")
-            apply = gr.Button(texts.USE_RECOMMENDED, variant="primary", visible=False, elem_id="sure-apply")
+            apply = gr.Button(texts.USE_RECOMMENDED, variant="primary", visible=HIDDEN, elem_id="sure-apply")
         with gr.Column(min_width=300):
             gr.HTML(f"<h3>{texts.VERDICTS}</h3>")
             table = gr.HTML("", elem_id="verdicts")
-            with gr.Row(elem_classes="pair", visible=False) as manage:
+            with gr.Row(**layout(False, "pair")) as manage:
                 back = gr.Button(texts.TAKE_BACK, size="sm", min_width=110, elem_id="verdict-back")
                 forget = gr.Button(texts.FORGET, size="sm", min_width=90, elem_id="verdict-forget")
             forgot = gr.HTML("", elem_id="verdicts-notice")
@@ -158,7 +159,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     def state() -> list:
         made, sureness = corrections(recognizer.store), recognizer.store.sureness()
         shown = gr.update(value=round(sureness * 100)) if sureness else gr.skip()
-        return [f"<p><b>{now(recognizer)}</b></p>", shown, verdicts(made), gr.update(visible=bool(made))]
+        return [f"<p><b>{now(recognizer)}</b></p>", shown, verdicts(made), gr.update(**layout(made, "pair"))]
 
     watched = [current, slider, table, manage]
 
@@ -168,7 +169,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             yield (
                 html,
                 found and found.threshold,
-                gr.update(visible=True, value=label) if found else gr.update(visible=False),
+                gr.update(visible=True, value=label) if found else gr.update(visible=HIDDEN),
             )
 
     def taken_back() -> tuple:

@@ -20,6 +20,7 @@ from demo.answer_view import percent, shown
 from demo.computer_ear import ComputerEar
 from demo.live_ear import LiveEar
 from demo.notice_view import notice, trouble
+from demo.sight import layout
 
 
 class Verdicts:
@@ -163,7 +164,7 @@ def build_row(
         with gr.Row(elem_classes="pair"):
             yes = gr.Button(texts.RIGHT, size="sm", min_width=110, elem_id=f"{place}-right")
             no = gr.Button(texts.WRONG, size="sm", min_width=110, elem_id=f"{place}-wrong")
-        with gr.Column(visible=False, elem_classes="verdict-ask") as question:
+        with gr.Column(**layout(False, "verdict-ask")) as question:
             sentence = gr.HTML("")
             who = gr.Dropdown([], label=texts.WHO_WAS_IT, elem_id=f"{place}-who")
             with gr.Row(elem_classes="pair"):
@@ -173,24 +174,28 @@ def build_row(
                 leave = gr.Button(texts.NEVER_MIND, size="sm", min_width=80, elem_id=f"{place}-verdict-leave")
         said = gr.HTML("", elem_classes="verdict-said", elem_id=f"{place}-verdict-notice")
 
+    def unasked() -> Any:
+        return gr.update(**layout(False, "verdict-ask"))
+
     def was_right(current: Verdicts, *values) -> tuple:
-        return right(recognizer, current, find(*values)), gr.update(visible=False)
+        return right(recognizer, current, find(*values)), unasked()
 
     def was_wrong(current: Verdicts, *values) -> tuple:
         try:
             back = asked(recognizer, current.pin(find(*values)))
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            return trouble(error), gr.update(visible=False), "", gr.skip()
-        return "", gr.update(visible=True), notice(back.sentence), gr.update(choices=list(back.choices), value=None)
+            return trouble(error), unasked(), "", gr.skip()
+        names = gr.update(choices=list(back.choices), value=None)
+        return "", gr.update(**layout(True, "verdict-ask")), notice(back.sentence), names
 
     def kept(current: Verdicts, choice: str | None) -> tuple:
         html, done = wrong(recognizer, current, choice)
-        return html, gr.update(visible=not done)
+        return html, gr.update(**layout(not done, "verdict-ask"))
 
     yes.click(was_right, [verdicts, *inputs], [said, question], **private)
     no.click(was_wrong, [verdicts, *inputs], [said, question, sentence, who], **private)
     keep.click(kept, [verdicts, who], [said, question], **private)
-    leave.click(lambda: gr.update(visible=False), None, question, **private)
+    leave.click(unasked, None, question, **private)
     return box
 
 

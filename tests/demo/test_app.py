@@ -19,6 +19,7 @@ from demo.app import build, launch
 from demo.examples import clip, missing_examples
 from demo.gauge import speech_in
 from demo.job import Job, Work
+from demo.sight import HIDDEN
 from demo.take import Take
 from tests.core.media_server import MediaServer
 
@@ -243,6 +244,17 @@ def test_the_page_has_one_streaming_microphone_and_three_public_endpoints(recogn
     assert sorted(ids) == sorted(set(ids))
     buttons = [one["props"]["value"] for one in config["components"] if one["type"] == "button"]
     assert "Run" not in buttons  # Gradio's own word: a button made by mistake
+
+
+def test_everything_is_in_the_page_from_the_start_shown_or_not(recognizer):
+    """What Gradio has yet to build may miss what is said to it; and its columns and rows know no "hidden"."""
+    components = build(recognizer).get_config_file()["components"]
+    told = {(one["type"], one["props"].get("visible", True)) for one in components}
+    assert not [kind for kind, visible in told if visible is False]
+    assert {"button", "checkbox", "dropdown"} <= {kind for kind, visible in told if visible == HIDDEN}
+    assert not {"column", "row"} & {kind for kind, visible in told if visible == HIDDEN}
+    said = [path.name for path in (ROOT / "demo").glob("*.py") if "visible=False" in path.read_text("utf-8")]
+    assert said == ["sight.py"]  # which says why
 
 
 def test_the_app_starts_without_tensorflow(home):
