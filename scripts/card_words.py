@@ -76,8 +76,8 @@ for the one that did better on training corpora it was not fitted on, and strang
 people enrolled. Last, what the CNN consists of: a network that sees the long-term spectrum was added because the
 weights before had been seen to be behind Resemblyzer on `clean`, `opus12`, `mp3_64`, `quiet` and `clipped` (unlike
 ours, it hears the mean of the spectrum); a third, which learned from another teacher, because two that had learned
-from one (0f84e3589d8e) had been seen to tell strangers a little worse than those before them; and a run with little
-augmentation was averaged into the second, because they were still behind on clean speech and far ahead in noise.
+from one (0f84e3589d8e) had been seen to tell strangers a little worse than those before them; and the first two went
+on, mostly with little augmentation, because they were still behind on clean speech and far ahead in noise.
 Which runs, and what each counts, was decided by pairs of clips (`scripts/across_recordings.py`): of the LibriSpeech
 readers of the training data who have several recordings each, across these, and of held-out training-corpus voices,
 by error rates and by misses at few false accepts. Of what was trained for this version nothing else was evaluated
