@@ -60,7 +60,9 @@ def test_a_microphone_that_comes_when_another_source_is_chosen_is_closed(asked, 
     asked.evaluate("answer = 'wait'")
     asked.locator(f"#{where}-microphone button", has_text="Record").click()
     other = {"live": "This computer", "enrol": "File"}[where]
-    asked.locator(f"#{where}-source label", has_text=re.compile(other)).click()
+    choice = asked.locator(f"#{where}-source label", has_text=re.compile(other))
+    choice.click()
+    choice.locator("input:checked").wait_for(state="attached")  # where it fails: was the press lost, or its answer?
     asked.locator(f"#{where}-microphone").wait_for(state="detached")
     asked.evaluate("answer = 'give'")
     asked.wait_for_function("given() > 0")
