@@ -123,7 +123,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
         judged = bool(found) and picked[0].get("lane") == LANES[0]  # one model's answer is not the app's
         said = gr.skip() if not found else ""
         doubt = gr.update(value=False, visible=HIDDEN)  # another voice must be judged anew
-        box, row = gr.update(**layout(found)), gr.update(**layout(judged, "verdict"))
+        box, row = gr.update(**layout(found)), gr.update(**layout(judged, *verdict.elem_classes))
         return box, chosen_view(found, label), found, said, row, doubt
 
     def enrolled(current: Job, found: list[Segment], *values) -> Iterator[tuple]:
