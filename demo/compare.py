@@ -23,7 +23,7 @@ from demo.examples import enrol_examples
 from demo.heard_clip import HeardClip
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
-from demo.sight import HIDDEN, layout, seen
+from demo.sight import HIDDEN, layout, seen, visibility
 from demo.tab import Tab
 from demo.texts import EXAMPLES_BUTTON
 from demo.voice_map import VoiceMap, enough
@@ -236,7 +236,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
     def refresh() -> list:
         few = len(people_of(recognizer)) < MIN_PEOPLE
         left = "" if few else gr.skip()  # examples that are gone are not said to be there
-        rooms = gr.update(**layout(few, "empty-state")), gr.update(**layout(not few))
+        rooms = visibility(empty, few), visibility(ready, not few)
         return [*rooms, recognizer.store.revision(), left]
 
     return Tab([empty, ready, revision, said], refresh, [enrolled])

@@ -19,7 +19,7 @@ from demo import texts
 from demo.job import Job
 from demo.notice_view import notice, progress, trouble
 from demo.presses import Presses
-from demo.sight import HIDDEN, layout
+from demo.sight import HIDDEN, layout, visibility
 from demo.timeline_view import LANES
 from demo.verdict import build_row, turns
 
@@ -123,14 +123,14 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
         judged = bool(found) and picked[0].get("lane") == LANES[0]  # one model's answer is not the app's
         said = gr.skip() if not found else ""
         doubt = gr.update(value=False, visible=HIDDEN)  # another voice must be judged anew
-        box, row = gr.update(**layout(found)), gr.update(**layout(judged, *verdict.elem_classes))
+        box, row = visibility(panel, found), visibility(verdict, judged)
         return box, chosen_view(found, label), found, said, row, doubt
 
     def enrolled(current: Job, found: list[Segment], *values) -> Iterator[tuple]:
         try:
             for html, done in enrol(recognizer, current, found, *values):
                 if done:
-                    yield html, gr.update(**layout(False)), [], "", False, False, gr.update(value=False, visible=HIDDEN)
+                    yield html, visibility(panel, False), [], "", False, False, gr.update(value=False, visible=HIDDEN)
                 else:
                     yield html, *(gr.skip() for _ in range(6))
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
@@ -155,4 +155,4 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
         "() => setTimeout(() => document.querySelector('#here-notice .notice-good') && window.whoIsChosen.clear(), 100)"
     )
     event.then(None, None, None, js=done, **private)
-    return {panel: gr.update(**layout(False)), said: "", spans: []}, event
+    return {panel: visibility(panel, False), said: "", spans: []}, event

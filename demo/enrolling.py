@@ -24,7 +24,7 @@ from demo.live import device_choices, refusals
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import gathered, takes
 from demo.person_view import gained
-from demo.sight import HIDDEN, layout
+from demo.sight import HIDDEN, layout, visibility
 from demo.take import BROWSER, COMPUTER, Take, of_files
 
 SOURCES = (texts.FROM_BROWSER, texts.FROM_FILE, texts.FROM_LINK, texts.COMPUTER_MICROPHONE)
@@ -231,19 +231,21 @@ def build_form(recognizer: Recognizer) -> Form:
         stop = gr.Button(texts.CANCEL, scale=1, min_width=80, elem_id="enrol-cancel")
     said = gr.HTML("", elem_id="enrol-notice")
 
+    boxes = [browser_box, file_box, link_box, computer_box]  # one for each of `SOURCES`
+
     def shown(current: Take, choice: str) -> tuple:
         """The takes of a microphone."""
         parts = current.of(choice)
-        return gr.update(**layout(parts)), takes(parts)
+        return visibility(taking, parts), takes(parts)
 
     def chosen(choice: str, current: Take, paths: list[str] | None) -> tuple:
         current.stop()
         choices, sentence = device_choices() if choice == COMPUTER else ([(texts.SYSTEM_DEFAULT, "")], "")
         microphone = gr.update(visible=choice == BROWSER)  # taken away it is closed
-        boxes = microphone, *(gr.update(**layout(choice == source)) for source in SOURCES[1:])
-        spoken = gr.update(**layout(choice in (BROWSER, COMPUTER)))
+        others = [visibility(box, choice == one) for box, one in zip(boxes[1:], SOURCES[1:], strict=True)]
+        devices, spoken = gr.update(choices=choices, value=""), visibility(aloud, choice in (BROWSER, COMPUTER))
         found = check(paths)[0] if choice == texts.FROM_FILE else gathered(*current.speech(choice))
-        return *boxes, spoken, gr.update(choices=choices, value=""), found, sentence, *shown(current, choice)
+        return microphone, *others, spoken, devices, found, sentence, *shown(current, choice)
 
     def another(current: Take, path: str | None, request) -> tuple:
         return *taken(current, path, request.session_hash), *shown(current, BROWSER), None
@@ -276,7 +278,7 @@ def build_form(recognizer: Recognizer) -> Form:
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
             yield trouble(error), *(gr.skip() for _ in range(7)), gr.update(visible=True), *(gr.skip(),) * 5
 
-    boxes, state = [browser_box, file_box, link_box, computer_box], [lights, said, taking, listed]
+    state = [lights, said, taking, listed]
     language.input(phrases.passage, language, passage, **private)
     where.change(chosen, [where, take, upload], [*boxes, aloud, device, lights, said, taking, listed], **private)
     recorded.input(another, [take, recorded], [*state, recorded], **private)

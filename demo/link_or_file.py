@@ -22,7 +22,7 @@ from demo.job import Job, Work
 from demo.link_card import Looked, look_at_file, look_up, readable, waiting
 from demo.live import names_of
 from demo.notice_view import progress, trouble
-from demo.sight import layout
+from demo.sight import layout, visibility
 from demo.tab import Tab
 
 FILE_TYPES = ["audio", "video"]
@@ -120,7 +120,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         before.leave()  # what it has to say is of no interest any more
         current, playing = Job(), None
         fresh = {job: current, status: progress(texts.BEGINNING, None), shown: job_view.timeline(current, {})}
-        yield {**fresh, details: "", player: "", saving: gr.update(**layout(False)), **busy, **here}
+        yield {**fresh, details: "", player: "", saving: visibility(saving, False), **busy, **here}
         try:
             for said, lanes, rows, path in listen(recognizer, current, work):
                 if current.left:
@@ -130,7 +130,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 playing = path
             files = exports(current, private_folder()) if current.answers else {}
             links = {button: files[form] for form, button in zip(FORMATS, saves, strict=True)} if files else {}
-            yield {**resting, saving: gr.update(**layout(files)), **links}
+            yield {**resting, saving: visibility(saving, files), **links}
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield {status: trouble(error), **resting}
 

@@ -21,7 +21,7 @@ from demo.live_session import SavedSession, save
 from demo.live_view import microphone_warning, view
 from demo.notice_view import notice, trouble
 from demo.palette import colours
-from demo.sight import HIDDEN, layout, seen
+from demo.sight import HIDDEN, layout, seen, visibility
 from demo.slices import stamp, sweep, sweep_soon
 from demo.tab import Tab
 from demo.verdict import build_live_row
@@ -176,10 +176,10 @@ def build_tab(recognizer: Recognizer) -> Tab:
         """Updates of `files`."""
         links = [gr.update(value=saved.timelines.get(form)) for form in FORMATS]
         sounding = gr.update(value=saved.sound, visible=seen(saved.sound is not None))
-        return gr.update(**layout(saved.timelines)), *links, sounding
+        return visibility(saving, saved.timelines), *links, sounding
 
     def _begun(current: LiveEar, wished: bool) -> tuple:
-        return *begun(recognizer, current, wished), gr.update(**layout(False))
+        return *begun(recognizer, current, wished), visibility(saving, False)
 
     def _stopped(current: LiveEar) -> tuple:
         html, saved = stopped(recognizer, current)
@@ -207,7 +207,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         kept = offered(save(recognizer, ears.ear)) if listened else tuple(gr.skip() for _ in files)
         screened = screen_of(recognizer, ears.look()) if listened else gr.skip()
         shown, sentence = found_devices() if here else (gr.update(choices=[(texts.SYSTEM_DEFAULT, "")], value=""), "")
-        boxes = gr.update(visible=not here), gr.update(**layout(here))  # a microphone taken away is closed
+        boxes = gr.update(visible=not here), visibility(computer_box, here)  # a microphone taken away is closed
         return *boxes, shown, sentence, gr.Timer(active=False), *resting, screened, *kept
 
     def found_devices() -> tuple:
@@ -216,7 +216,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     def started(ears: ComputerEar, which: str, wished: bool) -> tuple:
         html, sentence = start_computer(recognizer, ears, which, wished)
-        return html, sentence, gr.Timer(active=True), *busy, gr.update(**layout(False))
+        return html, sentence, gr.Timer(active=True), *busy, visibility(saving, False)
 
     def ticked(ears: ComputerEar) -> tuple:
         if not recognizer.store.profiles():
@@ -245,7 +245,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     def refresh() -> list[Any]:
         nobody = not recognizer.store.profiles()
-        rooms = gr.update(**layout(nobody, "empty-state")), gr.update(**layout(not nobody, "live-row"))
+        rooms = visibility(empty, nobody), visibility(ready, not nobody)
         return [*rooms, "" if nobody else gr.skip()]
 
     return Tab([empty, ready, learning], refresh, [enrolled], [ear, computer])

@@ -11,7 +11,7 @@ from core.recognizer import Recognizer
 from demo import people_texts as texts
 from demo.notice_view import notice, progress, trouble
 from demo.parcel import Parcel, entries, view
-from demo.sight import HIDDEN, layout, seen
+from demo.sight import HIDDEN, layout, seen, visibility
 from demo.texts import AND_MORE, KEEP
 
 MAX_NAMED = 6  # people in a question by their names
@@ -94,7 +94,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
                 elem_id="import-clash",
             )
             take = gr.Button(texts.IMPORT, variant="primary", visible=HIDDEN, elem_id="import-take")
-            with gr.Column(**layout(False, "sure"), elem_id="import-sure") as sure:
+            with gr.Column(**layout(False, "sure"), elem_id="import-sure") as warning:
                 question = gr.HTML("")
                 with gr.Row(elem_classes="pair"):
                     yes = gr.Button(texts.REPLACE_YES, variant="stop", min_width=90, elem_id="import-yes")
@@ -113,8 +113,8 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     hidden = gr.update(visible=HIDDEN)
     # what an import shows: passphrase, what is inside, the question about clashes, the button
     shown = [told, sealed, inside, clash, take]
-    unasked = gr.update(**layout(False, "sure"))
-    asking, plain = (gr.update(**layout(on, "pair")) for on in (True, False))
+    unasked = visibility(warning, False)
+    asking, plain = (visibility(sealed, on) for on in (True, False))
 
     def offer(count: int) -> dict:
         label = texts.IMPORT.format(people=texts.people_counted(count)) if count else texts.IMPORT_NOBODY
@@ -151,7 +151,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
         """`sure`: was it asked whether somebody may be overwritten?"""
         asked = "" if sure else replace_question(recognizer, current, choice)
         if asked:
-            return "", *(gr.skip() for _ in range(5)), gr.update(**layout(True, "sure")), asked
+            return "", *(gr.skip() for _ in range(5)), visibility(warning, True), asked
         html, done = taken_up(recognizer, current, choice)
         if not done:
             return html, *(gr.skip() for _ in range(5)), unasked, ""
@@ -160,14 +160,14 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     make.click(pack, [parcel, who, secret, again], [made, save, secret, again], concurrency_limit=2, **private)
     gr.on([upload.upload, upload.clear], received, [parcel, upload], shown, concurrency_limit=2, **private)
     gr.on([unlock.click, key.submit], unlocked, [parcel, key], [*shown, key], concurrency_limit=2, **private)
-    gr.on([no.click, clash.input, upload.upload, upload.clear], lambda: unasked, None, sure, **private)
+    gr.on([no.click, clash.input, upload.upload, upload.clear], lambda: unasked, None, warning, **private)
     clash.input(
         lambda current, choice: offer(current.wanted(recognizer, replace=choice == texts.CLASH_REPLACE)),
         [parcel, clash],
         take,
         **private,
     )
-    result = [*shown, upload, sure, question]
+    result = [*shown, upload, warning, question]
     events = [
         take.click(partial(brought, sure=False), [parcel, clash], result, **private),
         yes.click(partial(brought, sure=True), [parcel, clash], result, **private),

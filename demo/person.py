@@ -14,7 +14,7 @@ from demo import people_texts, person_view, texts
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
 from demo.presses import Presses
-from demo.sight import HIDDEN, layout, seen
+from demo.sight import HIDDEN, layout, seen, visibility
 
 SCRIPT = Path(__file__).with_name("people.js")
 CHECKS = 4  # people checked at the same time
@@ -139,10 +139,10 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     view = [chosen, panel, page, status, renew, several, session]
 
     def boxes_of(renewable: object, sessions: object) -> tuple:
-        return gr.update(visible=seen(renewable)), gr.update(**layout(sessions, "pair"))
+        return gr.update(visible=seen(renewable)), visibility(several, sessions)
 
     def closed() -> tuple:
-        return None, gr.update(**layout(False)), "", "", *boxes_of(False, False), gr.skip()
+        return None, visibility(panel, False), "", "", *boxes_of(False, False), gr.skip()
 
     def opened(name: str | None) -> Iterator[tuple]:
         if not name:
@@ -153,12 +153,12 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
                 choices = gr.update(choices=list(one.sessions), value=None)
                 boxes = *boxes_of(one.renewable, one.sessions), choices
                 # while the check went on it may have been closed: only the first opens it
-                opening = (gr.skip(), gr.skip()) if number else (one.name, gr.update(**layout(True)))
+                opening = (gr.skip(), gr.skip()) if number else (one.name, visibility(panel, True))
                 yield *opening, one.page, one.status, *boxes
         except UnknownSpeaker:
             yield closed()
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield name, gr.update(**layout(True)), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
+            yield name, visibility(panel, True), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
 
     def again(name: str | None, latest: Presses) -> Iterator[tuple]:
         """After people have changed. With nobody open nothing is to do: who was pressed on meanwhile stays open."""
@@ -205,10 +205,10 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     gr.on([people.select, find.input], lambda: "", None, notices, **private)
 
     def unasked() -> Any:
-        return gr.update(**layout(False, "sure"))
+        return visibility(sure, False)
 
     def ask(about: int, name: str | None, text: str) -> tuple:
-        return gr.update(**layout(True, "sure")), notice(text, "error"), (about, name), ""
+        return visibility(sure, True), notice(text, "error"), (about, name), ""
 
     def ask_one(name: str | None) -> tuple:
         return ask(PERSON, name, texts.DELETE_SURE.format(name=name))

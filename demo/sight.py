@@ -8,6 +8,8 @@ microphone is the exception: it is there from the start, and taking it away clos
 
 from __future__ import annotations
 
+from typing import Any
+
 HIDDEN = "hidden"  # `visible` of a component that is in the page, but not to be seen or reached
 AWAY = "is-away"  # the class of a place that is: `hidden` means nothing to Gradio's columns and rows
 
@@ -18,5 +20,12 @@ def seen(on: object) -> bool | str:
 
 
 def layout(on: object, *classes: str) -> dict[str, list[str]]:
-    """For a column or a row of these `classes` that is shown where `on` is true: what it is made or updated with."""
+    """What a column or a row of these `classes` is made with, shown where `on` is true."""
     return {"elem_classes": [*classes] if on else [*classes, AWAY]}
+
+
+def visibility(place: Any, on: object) -> dict:
+    """The update of `place`, a column or a row, that shows it where `on` is true."""
+    import gradio as gr
+
+    return gr.update(**layout(on, *(one for one in place.elem_classes if one != AWAY)))

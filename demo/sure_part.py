@@ -17,7 +17,7 @@ from demo import people_texts as texts
 from demo.answer_view import percent
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import table
-from demo.sight import HIDDEN, layout
+from demo.sight import HIDDEN, layout, visibility
 
 LOOK_SECONDS = 0.3  # s between looks at a measurement
 LEAST_SCALE = 0.02  # share that fills a bar at least
@@ -159,7 +159,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     def state() -> list:
         made, sureness = corrections(recognizer.store), recognizer.store.sureness()
         shown = gr.update(value=round(sureness * 100)) if sureness else gr.skip()
-        return [f"<p><b>{now(recognizer)}</b></p>", shown, verdicts(made), gr.update(**layout(made, "pair"))]
+        return [f"<p><b>{now(recognizer)}</b></p>", shown, verdicts(made), visibility(manage, made)]
 
     watched = [current, slider, table, manage]
 

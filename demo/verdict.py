@@ -20,7 +20,7 @@ from demo.answer_view import percent, shown
 from demo.computer_ear import ComputerEar
 from demo.live_ear import LiveEar
 from demo.notice_view import notice, trouble
-from demo.sight import layout
+from demo.sight import layout, visibility
 
 
 class Verdicts:
@@ -175,7 +175,7 @@ def build_row(
         said = gr.HTML("", elem_classes="verdict-said", elem_id=f"{place}-verdict-notice")
 
     def unasked() -> Any:
-        return gr.update(**layout(False, "verdict-ask"))
+        return visibility(question, False)
 
     def was_right(current: Verdicts, *values) -> tuple:
         return right(recognizer, current, find(*values)), unasked()
@@ -186,11 +186,11 @@ def build_row(
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             return trouble(error), unasked(), "", gr.skip()
         names = gr.update(choices=list(back.choices), value=None)
-        return "", gr.update(**layout(True, "verdict-ask")), notice(back.sentence), names
+        return "", visibility(question, True), notice(back.sentence), names
 
     def kept(current: Verdicts, choice: str | None) -> tuple:
         html, done = wrong(recognizer, current, choice)
-        return html, gr.update(**layout(not done, "verdict-ask"))
+        return html, visibility(question, not done)
 
     yes.click(was_right, [verdicts, *inputs], [said, question], **private)
     no.click(was_wrong, [verdicts, *inputs], [said, question, sentence, who], **private)

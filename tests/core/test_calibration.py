@@ -74,7 +74,9 @@ def test_strangers_come_from_the_corpus_of_the_people_enrolled():
     chance = np.random.default_rng(6)
     cohort = Embeddings(*(unit(chance.standard_normal((30, SIZE))) for _ in MODELS))
     voices = people(chance, 10)
-    mixed = [replace(voice, name=f"large-{index}" if index < 7 else f"small-{index}") for index, voice in enumerate(voices)]
+    mixed = [
+        replace(voice, name=f"large-{index}" if index < 7 else f"small-{index}") for index, voice in enumerate(voices)
+    ]
     made = simulate(mixed, cohort, count=2, people=5)
     assert len(made.truth) == 2 * (7 + 10) * 4
 

@@ -19,7 +19,7 @@ from demo.app import build, launch
 from demo.examples import clip, missing_examples
 from demo.gauge import speech_in
 from demo.job import Job, Work
-from demo.sight import HIDDEN
+from demo.sight import AWAY, HIDDEN, layout, visibility
 from demo.take import Take
 from tests.core.media_server import MediaServer
 
@@ -255,6 +255,17 @@ def test_everything_is_in_the_page_from_the_start_shown_or_not(recognizer):
     assert not {"column", "row"} & {kind for kind, visible in told if visible == HIDDEN}
     said = [path.name for path in (ROOT / "demo").glob("*.py") if "visible=False" in path.read_text("utf-8")]
     assert said == ["sight.py"]  # which says why
+
+
+def test_a_place_is_shown_and_hidden_with_the_classes_it_was_made_with():
+    import gradio as gr
+
+    with gr.Blocks():
+        place, plain = gr.Column(**layout(False, "sure", "pair")), gr.Row()
+    assert place.elem_classes == ["sure", "pair", AWAY]
+    assert visibility(place, True)["elem_classes"] == ["sure", "pair"]
+    assert visibility(place, [])["elem_classes"] == ["sure", "pair", AWAY]
+    assert visibility(plain, False)["elem_classes"] == [AWAY] and visibility(plain, True)["elem_classes"] == []
 
 
 def test_the_app_starts_without_tensorflow(home):
