@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -46,15 +47,18 @@ def load_images(
     min_segments: int = 1,
     progress: Callable = iter,
     with_variants: bool = False,
+    more_speeds: bool = False,
     with_teacher: bool = False,
 ) -> Examples:
     """Every spectrogram image of a split; `min_segments` leaves out speakers with fewer. With `with_variants` also
-    those of `core.dataset.variants`, another speed being another speaker called `<name>@<speed>`."""
+    those of `core.dataset.variants`, another speed being another speaker called `<name>@<speed>`, and with
+    `more_speeds` those at its `MORE_SPEEDS`."""
     rows = _rows(folder, split, min_segments)
     examples = Examples(read_images(folder, rows, progress=progress), *_labels(rows))
     if with_teacher:
         examples = replace(examples, teacher=_taught(examples, folder), taught_by=teacher.taught_by(folder))
-    return _with_variants(examples, folder) if with_variants else examples
+    sets = [variants.SPEEDS] * with_variants + [variants.MORE_SPEEDS] * more_speeds
+    return _with_variants(examples, folder, sets) if sets else examples
 
 
 def _taught(examples: Examples, folder: Path) -> np.ndarray:
@@ -67,15 +71,16 @@ def _taught(examples: Examples, folder: Path) -> np.ndarray:
     return np.stack(found)
 
 
-def _with_variants(examples: Examples, folder: Path) -> Examples:
+def _with_variants(examples: Examples, folder: Path, sets: list[tuple[float, ...]]) -> Examples:
     names, values, speakers = list(examples.names), [examples.values], [examples.speakers]
     taught = None if examples.teacher is None else [examples.teacher]
-    for index, name in enumerate(examples.names):
-        more = variants.read(_variant(folder, f"{name}.npz", "--variants"))
+    for (index, name), speeds in product(enumerate(examples.names), sets):
+        file = variants.named(name, speeds)
+        more = variants.read(_variant(folder, file, "--variants" if speeds == variants.SPEEDS else "--more-speeds"))
         values.append(more.images)
         speakers.append(_as_voices(index, more.speed, names, name))
         if taught is not None:
-            taught.append(teacher.of_variants(_taught_in(folder, name), len(more.images)))
+            taught.append(teacher.of_variants(folder / "teacher" / file, len(more.images), speeds=speeds))
     sessions = np.concatenate([examples.sessions, *(np.zeros(len(one), int) for one in speakers[1:])])
     return Examples(
         np.concatenate(values),
@@ -115,7 +120,8 @@ def _taught_in(folder: Path, name: str) -> Path:
 def _variant(folder: Path, name: str, options: str) -> Path:
     path = folder / "variants" / name
     if not path.is_file():
-        raise DatasetError(f"{path} is missing: run scripts/create_dataset.py with {options}")
+        script = "teach.py" if options == "--more-speeds" else "create_dataset.py"
+        raise DatasetError(f"{path} is missing: run scripts/{script} with {options}")
     return path
 
 

@@ -2,10 +2,13 @@
 
     python scripts/teach.py dataset --recordings DIR... --teacher campplus [--variants --rooms DIR] [--workers 2]
     python scripts/train_cnn.py dataset --variants --teacher 20 ...
+    python scripts/teach.py dataset --recordings DIR... --more-speeds --at-most 2 [--rooms DIR]
+    python scripts/train_cnn.py dataset --variants --more-speeds --teacher 20 ...
 
 `--variants` makes the dataset's variants in the same pass, which reads the recordings once (else create_dataset.py has
-made them). Teachers are installed in an environment of their own: core/campplus.py and core/rival.py say how. Stop it
-any time and run it again.
+made them). `--more-speeds` makes and teaches four further speeds beside what is there: voices near one another, whose
+likeness only a teacher can tell. Teachers are installed in an environment of their own: core/campplus.py and
+core/rival.py say how. Stop it any time and run it again.
 """
 
 from __future__ import annotations
@@ -36,7 +39,8 @@ def arguments() -> argparse.ArgumentParser:
         "--at-most", type=int, metavar="N", help="clips of a voice that the teacher hears (default: all)"
     )
     parser.add_argument("--variants", action="store_true", help="make the voices at other speeds and in rooms too")
-    parser.add_argument("--rooms", type=Path, metavar="DIR", help="measured room impulse responses for --variants")
+    parser.add_argument("--more-speeds", action="store_true", help="make and teach voices at four further speeds")
+    parser.add_argument("--rooms", type=Path, metavar="DIR", help="measured room impulse responses for the variants")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser
 
@@ -51,12 +55,21 @@ def installed(name: str):
     return network
 
 
-def hear(task: Task, folder: Path, name: str, at_most: int | None, with_variants: bool, rooms: Path | None) -> int:
+def hear(
+    task: Task,
+    folder: Path,
+    name: str,
+    at_most: int | None,
+    with_variants: bool,
+    more_speeds: bool,
+    rooms: Path | None,
+) -> int:
     """One speaker; how many clips."""
     heard = cache(lambda task, speed: list(variants.clips(task, speed)))  # read once for both
-    if with_variants:
-        variants.make(task, folder, rooms, heard)
-    return teacher.make(task, folder, installed(name).hear, at_most, heard)
+    speeds = variants.MORE_SPEEDS if more_speeds else variants.SPEEDS
+    if with_variants or more_speeds:
+        variants.make(task, folder, rooms, heard, speeds=speeds)
+    return teacher.make(task, folder, installed(name).hear, at_most, heard, speeds=speeds)
 
 
 def training_tasks(dataset: Path, recordings: list[Path]) -> list[Task]:
@@ -92,6 +105,7 @@ def main(argv: list[str] | None = None) -> int:
         name=args.teacher,
         at_most=args.at_most,
         with_variants=args.variants,
+        more_speeds=args.more_speeds,
         rooms=args.rooms,
     )
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:

@@ -40,6 +40,7 @@ from core.training import (
     restore,
     save_run,
     targets,
+    teacher_kernel,
     validation_eer,
 )
 from scripts.training_options import add_common
@@ -66,6 +67,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--crop", type=int, default=150, help="frames of 10 ms (default 150)")
     parser.add_argument("--constant-margin", action="store_true", help="the full margin from the first step")
     parser.add_argument("--variants", action="store_true", help="train on the dataset's speed and room variants too")
+    parser.add_argument("--more-speeds", action="store_true", help="and on those at further speeds (scripts/teach.py)")
     parser.add_argument("--no-masks", action="store_true", help="no SpecAugment masks (for a last, long-crop stage)")
     parser.add_argument(
         "--favour",
@@ -165,11 +167,17 @@ def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
 
 
 def begin_with_run(model, body, run: Path) -> None:
-    """A finished run's weights; those for its teacher only where it had one."""
-    recipe = run / "recipe.json"
-    taught = recipe.is_file() and json.loads(recipe.read_text(encoding="utf-8")).get("teacher")
-    plain = [*body.variables, *model.get_layer("cosines").variables]
-    restore(run / "checkpoint.npz", model.variables if taught else plain)
+    """A finished run's weights; those for its teacher only where it had one. The directions of its voices too, unless
+    it was trained on other voices, or at other speeds: then they begin anew."""
+    recipe, checkpoint = run / "recipe.json", run / "checkpoint.npz"
+    told = json.loads(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
+    directions = model.get_layer("cosines").variables
+    if len(told.get("speakers", ())) not in (0, directions[0].shape[1]):
+        restore(checkpoint, body.variables)
+        if told.get("teacher"):
+            model.get_layer("teacher").kernel.assign(teacher_kernel(checkpoint, body))
+        return
+    restore(checkpoint, model.variables if told.get("teacher") else [*body.variables, *directions])
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -197,6 +205,7 @@ def main(argv: list[str] | None = None) -> int:
         min_segments=args.min_segments,
         progress=shown,
         with_variants=args.variants,
+        more_speeds=args.more_speeds,
         with_teacher=args.teacher > 0,
     ).centred()
     held = load_images(args.dataset, "validation")

@@ -2,6 +2,7 @@
 
 DIR/teacher/<speaker>.npz   embeddings float16 (n, D), rows of length 1; speed float32 (n,): one row for each clip of
                             `core.dataset.variants.clips`, in its order, speed by speed
+DIR/teacher/<speaker>.more.npz   the same at `core.dataset.variants.MORE_SPEEDS`
 DIR/teacher/name.txt        which network it is, a name in `core.rival.NETWORKS`
 
 A network that was trained on other voices knows of them what no label of ours says; a student that must also tell what
@@ -12,39 +13,47 @@ knowledge in a neural network"). Not imported by the app.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from core.dataset.build import Task, write_whole
-from core.dataset.variants import ROOM_EVERY, SPEEDS, Heard, clips
+from core.dataset.variants import ROOM_EVERY, SPEEDS, Heard, clips, named
 from core.errors import DatasetError
 
 Embed = Callable[[list[np.ndarray]], np.ndarray]  # clips, float32 (SEGMENT_SAMPLES,) each -> (n, D)
 
 
-def make(task: Task, folder: Path, embed: Embed, at_most: int | None = None, heard: Heard = clips) -> int:
+def make(
+    task: Task,
+    folder: Path,
+    embed: Embed,
+    at_most: int | None = None,
+    heard: Heard = clips,
+    *,
+    speeds: Sequence[float] = SPEEDS,
+) -> int:
     """One speaker's embeddings, whole or not at all; what is there is not made again. Returns how many.
 
     `at_most`: the teacher hears so many clips of a voice, evenly chosen; the rest have the mean of these. `heard` gives
     the speaker's clips at a speed.
     """
-    target = folder / "teacher" / f"{task.speaker}.npz"
+    target = folder / "teacher" / named(task.speaker, speeds)
     if target.is_file():
         return len(read(target)[1])
-    rows, speeds = [], []
-    for speed in SPEEDS:
+    rows, at_speed = [], []
+    for speed in speeds:
         voice = list(heard(task, speed))
         if voice:
             rows.append(_of_voice(voice, embed, at_most or len(voice)))
-            speeds += [speed] * len(voice)
+            at_speed += [speed] * len(voice)
     if not rows:
         return 0
     content = io.BytesIO()
-    np.savez(content, embeddings=np.concatenate(rows).astype(np.float16), speed=np.array(speeds, np.float32))
+    np.savez(content, embeddings=np.concatenate(rows).astype(np.float16), speed=np.array(at_speed, np.float32))
     write_whole(target, content.getvalue())
-    return len(speeds)
+    return len(at_speed)
 
 
 def begin(folder: Path, name: str) -> None:
@@ -83,11 +92,11 @@ def of_images(path: Path, count: int) -> np.ndarray:
     return _as_many(embeddings[speed == 1.0], count, path)
 
 
-def of_variants(path: Path, count: int) -> np.ndarray:
+def of_variants(path: Path, count: int, *, speeds: Sequence[float] = SPEEDS) -> np.ndarray:
     """Embeddings for a speaker's `count` image variants, in the order in which `variants.make` makes them."""
     embeddings, speed = read(path)
     parts = []
-    for one in SPEEDS:
+    for one in speeds:
         own = embeddings[speed == np.float32(one)]
         in_room = np.arange(len(own)) % ROOM_EVERY == 0
         parts.append(np.repeat(own, in_room + int(one != 1.0), axis=0))

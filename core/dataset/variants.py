@@ -1,6 +1,7 @@
 """Variants of a dataset's training voices: other speeds as other voices, rooms, and what was too loud.
 
 DIR/variants/<speaker>.npz        images uint8 (n, BANDS, FRAMES); speed float32 (n,); room bool (n,)
+DIR/variants/<speaker>.more.npz   the same at `MORE_SPEEDS`, where they were asked for
 DIR/variants/<speaker>.rows.npz   feature rows float32 (n, columns), as recorded and of augmented copies; speed (n,)
 
 A voice played faster or slower has another pitch and another vocal tract: to training it is one more speaker
@@ -14,7 +15,7 @@ from __future__ import annotations
 
 import io
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -30,6 +31,7 @@ from core.segments import normalise, prepare, speech_segments
 from core.spectrogram import BANDS, FRAMES, spectrogram_image
 
 SPEEDS = (0.88, 1.0, 1.14)  # factors; each but 1 makes a new voice
+MORE_SPEEDS = (0.82, 0.94, 1.07, 1.22)  # between and beyond: for students of a teacher, which hears what is near whom
 ROOM_EVERY = 2  # of so many segments one is heard in a room too
 OVERDRIVEN = 0.25  # of those: the share that is overdriven in the place of the room
 Heard = Callable[[Task, float], Iterable[np.ndarray]]  # a speaker's clips at a speed, as `clips` gives them
@@ -64,7 +66,14 @@ def clips(task: Task, speed: float) -> Iterator[np.ndarray]:
                 yield samples
 
 
-def make(task: Task, folder: Path, rooms: Path | None, heard: Heard = clips) -> int:
+def named(speaker: str, speeds: Sequence[float] = SPEEDS) -> str:
+    """The file of a speaker at `speeds`: those are `SPEEDS` or `MORE_SPEEDS`."""
+    return f"{speaker}.more.npz" if speeds == MORE_SPEEDS else f"{speaker}.npz"
+
+
+def make(
+    task: Task, folder: Path, rooms: Path | None, heard: Heard = clips, *, speeds: Sequence[float] = SPEEDS
+) -> int:
     """One speaker's variants, whole or not at all; what is there is not made again. Returns the number of images.
 
     `rooms`: folder of measured impulse responses, mixed with simulated ones. `heard` gives the speaker's clips at a
@@ -76,24 +85,24 @@ def make(task: Task, folder: Path, rooms: Path | None, heard: Heard = clips) -> 
         heard = overdriven(samples, chance) if chance.random() < OVERDRIVEN else reverberant(samples, chance, rooms)
         return normalise(heard)
 
-    target = folder / "variants" / f"{task.speaker}.npz"
+    target = folder / "variants" / named(task.speaker, speeds)
     if target.is_file():
         return len(read(target).images)
-    chance = np.random.default_rng(zlib.crc32(task.speaker.encode()))
-    images, speeds, in_room = [], [], []
-    for speed in SPEEDS:
+    chance = np.random.default_rng(zlib.crc32(target.stem.encode()))
+    images, at_speed, in_room = [], [], []
+    for speed in speeds:
         for index, samples in enumerate(heard(task, speed)):
             kept = [] if speed == 1.0 else [samples]  # at speed 1 that is the dataset's own image
             if index % ROOM_EVERY == 0:
                 kept.append(elsewhere(samples))
             images += [spectrogram_image(one) for one in kept]
-            speeds += [speed] * len(kept)
+            at_speed += [speed] * len(kept)
             in_room += [one is not samples for one in kept]
     content = io.BytesIO()
     np.savez(
         content,
         images=np.array(images, np.uint8).reshape(-1, BANDS, FRAMES),
-        speed=np.array(speeds, np.float32),
+        speed=np.array(at_speed, np.float32),
         room=np.array(in_room, bool),
     )
     write_whole(target, content.getvalue())

@@ -9,7 +9,8 @@ from core.embedder import Embedder
 from core.errors import DatasetError
 from core.examples import load_images, load_variant_rows
 from core.spectrogram import spectrogram_image
-from core.training import Recipe, drawn, fit, targets, teacher_kernel
+from core.training import Recipe, drawn, fit, save_run, targets, teacher_kernel
+from scripts.train_cnn import begin_with_run
 
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 
@@ -50,6 +51,28 @@ def test_each_image_has_what_the_teacher_hears_in_its_clean_clip(folder, shipped
     dry = ~np.concatenate([np.zeros(len(plain.values), bool), *in_room])
     np.testing.assert_allclose(cosines[dry], 1.0, atol=2e-3)
     assert 0.2 < cosines[~dry].mean() < 0.99 and dry.sum() > len(plain.values)  # a room changes what is heard
+
+
+def test_voices_at_more_speeds_are_taught_beside_those_that_are_there(folder, shipped):
+    with pytest.raises(DatasetError, match=r"amina\.more\.npz is missing: run scripts/teach\.py with --more-speeds"):
+        load_images(folder, "train", with_variants=True, more_speeds=True)
+    for task in plan(find_speakers([folder.parent / "in"]), validation=0.0):
+        variants.make(task, folder, None, speeds=variants.MORE_SPEEDS)
+        teacher.make(
+            task,
+            folder,
+            lambda clips: shipped.embed_images(np.stack([spectrogram_image(one) for one in clips])),
+            speeds=variants.MORE_SPEEDS,
+        )
+    before = load_images(folder, "train", with_variants=True, with_teacher=True)
+    more = load_images(folder, "train", with_variants=True, more_speeds=True, with_teacher=True)
+    voices = {f"{name}@{speed:.3g}" for name in NAMES for speed in variants.MORE_SPEEDS}
+    assert set(more.names) - set(before.names) == voices and len(more.names) == 2 * (3 + 4)
+    new = np.isin(more.speakers, [more.names.index(name) for name in voices])
+    np.testing.assert_array_equal(more.values[~new].sum(axis=0), before.values.sum(axis=0))
+    cosines = (shipped.embed_images(more.values) * more.teacher.astype(np.float32)).sum(axis=1)[new]
+    assert 0.6 < (cosines > 0.998).mean() < 0.7  # the third in rooms sounds different
+    assert load_images(folder, "train", with_teacher=True).names == NAMES  # neither is asked for
 
 
 def test_a_teacher_may_hear_a_few_clips_of_a_voice(folder, tmp_path):
@@ -107,7 +130,7 @@ def test_a_centred_teacher_tells_voices_apart_and_its_own_voice_together():
     np.testing.assert_allclose(np.linalg.norm(whole.astype(np.float32), axis=1), 1.0, atol=1e-3)
 
 
-def test_a_student_learns_what_the_teacher_hears(folder, tmp_path):
+def test_a_student_learns_what_the_teacher_hears_and_goes_on_with_more_voices(folder, tmp_path):
     keras = pytest.importorskip("keras", reason="Keras is not installed: training needs it")
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")
     from core.networks import ann, margin_compiled, with_margin_head
@@ -134,6 +157,16 @@ def test_a_student_learns_what_the_teacher_hears(folder, tmp_path):
     np.testing.assert_allclose(
         body.predict_on_batch(rows.values) @ kernel, model.predict_on_batch(rows.values)[1], atol=1e-4
     )
+
+    save_run(tmp_path, body, Recipe(steps=40), rows, teacher=5)
+    told = model.predict_on_batch(rows.values)
+    for voices in (len(rows.names), len(rows.names) + 8):
+        other = ann(hidden=(32,), dropout=0.0)
+        larger = with_margin_head(other, voices, rows.teacher.shape[1])
+        begin_with_run(larger, other, tmp_path)
+        cosines, heard = larger.predict_on_batch(rows.values)
+        np.testing.assert_allclose(heard, told[1], atol=1e-5)
+        assert np.allclose(cosines[:, : len(rows.names)], told[0], atol=1e-5) == (voices == len(rows.names))
 
 
 def test_what_does_not_fit_is_named(folder):
