@@ -3,9 +3,10 @@
 People whom no network was trained on are drawn five at a time and enrolled in one simulated room (noise,
 reverberation, equaliser, band limits; or none); tests are the rest of their speech and that of people not drawn, half
 in the same room and half in another. A draw is made within one corpus where that is large enough. So strangers come
-from where the people enrolled come from: the hard ones, and the usual ones. A stranger is somebody else: the very
-person at another speed (`core.held_out`) is neither enrolled nor heard in a draw. Two thirds of the weight lie on
-strangers.
+from where the people enrolled come from: the hard ones, and the usual ones. The very person at another speed is one of
+the strangers: most of these voices have one recording, in which people are told too easily. A set of weights that was
+calibrated without such strangers named more of them in other recordings, and its probabilities were further from the
+truth. Two thirds of the weight lie on strangers.
 The numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests.
 Not imported by the app.
 """
@@ -64,24 +65,19 @@ class Draw:
 
 def draws(voices: list[Voice], *, count: int = 100, people: int = 5, seed: int = 0) -> Iterator[Draw]:
     """`count` sets of `people`, enrolled in one room, heard in that and in another; the corpora with at least two
-    speakers more than `people`, and all voices together, take turns. Voices of one name are one speaker at several
-    speeds."""
+    voices more than `people`, and all voices together, take turns."""
     chance = np.random.default_rng(seed)
     corpora = sorted({voice.corpus for voice in voices})
     groups = [[v for v in voices if v.corpus == corpus] for corpus in corpora]
-    groups = [group for group in groups if len({v.name for v in group}) >= people + 2] if len(corpora) > 1 else []
+    groups = [group for group in groups if len(group) >= people + 2] if len(corpora) > 1 else []
     groups.append(voices)
     for number in range(count):
         group = groups[number % len(groups)]
-        order = chance.permutation(len(group))
-        _, first = np.unique([group[index].name for index in order], return_index=True)
-        drawn = order[np.sort(first)[:people]]
+        drawn = chance.choice(len(group), people, replace=False)
         here, there = chance.integers(len(voices[0].enrol)), chance.integers(len(voices[0].test))
         place = {index: column for column, index in enumerate(drawn)}
-        enrolled = {group[index].name for index in drawn}
-        present = [index for index, voice in enumerate(group) if index in place or voice.name not in enrolled]
-        heard = [group[index].test[room] for room in (here, there) for index in present]
-        indices = [*present, *present]
+        heard = [voice.test[room] for room in (here, there) for voice in group]
+        indices = [index for _ in range(2) for index in range(len(group))]
         owners = np.repeat(indices, [len(one) for one in heard])
         yield Draw(
             tuple(group[index].enrol[here] for index in drawn),
