@@ -39,7 +39,11 @@ def arguments() -> argparse.ArgumentParser:
         "--at-most", type=int, metavar="N", help="clips of a voice that the teacher hears (default: all)"
     )
     parser.add_argument("--variants", action="store_true", help="make the voices at other speeds and in rooms too")
-    parser.add_argument("--more-speeds", action="store_true", help="make and teach voices at four further speeds")
+    parser.add_argument(
+        "--more-speeds",
+        action="store_true",
+        help="make and teach voices at four further speeds; alone, only these",
+    )
     parser.add_argument("--rooms", type=Path, metavar="DIR", help="measured room impulse responses for the variants")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser
@@ -66,10 +70,15 @@ def hear(
 ) -> int:
     """One speaker; how many clips."""
     heard = cache(lambda task, speed: list(variants.clips(task, speed)))  # read once for both
-    speeds = variants.MORE_SPEEDS if more_speeds else variants.SPEEDS
-    if with_variants or more_speeds:
-        variants.make(task, folder, rooms, heard, speeds=speeds)
-    return teacher.make(task, folder, installed(name).hear, at_most, heard, speeds=speeds)
+    clips = 0
+    if with_variants or not more_speeds:
+        if with_variants:
+            variants.make(task, folder, rooms, heard)
+        clips += teacher.make(task, folder, installed(name).hear, at_most, heard)
+    if more_speeds:
+        variants.make(task, folder, rooms, heard, speeds=variants.MORE_SPEEDS)
+        clips += teacher.make(task, folder, installed(name).hear, at_most, heard, speeds=variants.MORE_SPEEDS)
+    return clips
 
 
 def training_tasks(dataset: Path, recordings: list[Path]) -> list[Task]:

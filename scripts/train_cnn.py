@@ -174,7 +174,7 @@ def begin_with_run(model, body, run: Path) -> None:
     directions = model.get_layer("cosines").variables
     if len(told.get("speakers", ())) not in (0, directions[0].shape[1]):
         restore(checkpoint, body.variables)
-        if told.get("teacher"):
+        if told.get("teacher") and len(model.outputs) > 1:
             model.get_layer("teacher").kernel.assign(teacher_kernel(checkpoint, body))
         return
     restore(checkpoint, model.variables if told.get("teacher") else [*body.variables, *directions])
