@@ -66,7 +66,9 @@ def _taught(examples: Examples, folder: Path) -> np.ndarray:
     found: list[np.ndarray | None] = [None] * len(examples.values)
     for index, name in enumerate(examples.names):
         places = np.flatnonzero(examples.speakers == index)
-        for place, row in zip(places, teacher.of_images(_taught_in(folder, name), len(places)), strict=True):
+        for place, row in zip(
+            places, teacher.of_images(_taught_in(folder, variants.named(name)), len(places)), strict=True
+        ):
             found[place] = row
     return np.stack(found)
 
@@ -76,11 +78,12 @@ def _with_variants(examples: Examples, folder: Path, sets: list[tuple[float, ...
     taught = None if examples.teacher is None else [examples.teacher]
     for (index, name), speeds in product(enumerate(examples.names), sets):
         file = variants.named(name, speeds)
-        more = variants.read(_variant(folder, file, "--variants" if speeds == variants.SPEEDS else "--more-speeds"))
+        made_by = "create_dataset.py with --variants" if speeds == variants.SPEEDS else "teach.py with --more-speeds"
+        more = variants.read(_variant(folder, file, made_by))
         values.append(more.images)
         speakers.append(_as_voices(index, more.speed, names, name))
         if taught is not None:
-            taught.append(teacher.of_variants(folder / "teacher" / file, len(more.images), speeds=speeds))
+            taught.append(teacher.of_variants(_taught_in(folder, file), len(more.images), speeds=speeds))
     sessions = np.concatenate([examples.sessions, *(np.zeros(len(one), int) for one in speakers[1:])])
     return Examples(
         np.concatenate(values),
@@ -97,11 +100,13 @@ def load_variant_rows(folder: Path, *, min_segments: int = 1, with_teacher: bool
     names = sorted({row.speaker for row in _rows(folder, "train", min_segments)})
     voices, values, speakers, taught = list(names), [], [], []
     for index, name in enumerate(names):
-        rows, speed = variants.read_rows(_variant(folder, f"{name}.rows.npz", "--variants and --copies"))
+        rows, speed = variants.read_rows(
+            _variant(folder, f"{name}.rows.npz", "create_dataset.py with --variants and --copies")
+        )
         values.append(rows)
         speakers.append(_as_voices(index, speed, voices, name))
         if with_teacher:
-            taught.append(teacher.of_rows(_taught_in(folder, name), speed))
+            taught.append(teacher.of_rows(_taught_in(folder, variants.named(name)), speed))
     together = np.concatenate(values)
     return Examples(
         together,
@@ -113,15 +118,14 @@ def load_variant_rows(folder: Path, *, min_segments: int = 1, with_teacher: bool
     )
 
 
-def _taught_in(folder: Path, name: str) -> Path:
-    return folder / "teacher" / f"{name}.npz"
+def _taught_in(folder: Path, file: str) -> Path:
+    return folder / "teacher" / file
 
 
-def _variant(folder: Path, name: str, options: str) -> Path:
+def _variant(folder: Path, name: str, made_by: str) -> Path:
     path = folder / "variants" / name
     if not path.is_file():
-        script = "teach.py" if options == "--more-speeds" else "create_dataset.py"
-        raise DatasetError(f"{path} is missing: run scripts/{script} with {options}")
+        raise DatasetError(f"{path} is missing: run scripts/{made_by}")
     return path
 
 

@@ -71,13 +71,10 @@ def hear(
     """One speaker; how many clips."""
     heard = cache(lambda task, speed: list(variants.clips(task, speed)))  # read once for both
     clips = 0
-    if with_variants or not more_speeds:
-        if with_variants:
-            variants.make(task, folder, rooms, heard)
-        clips += teacher.make(task, folder, installed(name).hear, at_most, heard)
-    if more_speeds:
-        variants.make(task, folder, rooms, heard, speeds=variants.MORE_SPEEDS)
-        clips += teacher.make(task, folder, installed(name).hear, at_most, heard, speeds=variants.MORE_SPEEDS)
+    for speeds in [variants.SPEEDS] * (with_variants or not more_speeds) + [variants.MORE_SPEEDS] * more_speeds:
+        if with_variants or more_speeds:
+            variants.make(task, folder, rooms, heard, speeds=speeds)
+        clips += teacher.make(task, folder, installed(name).hear, at_most, heard, speeds=speeds)
     return clips
 
 
