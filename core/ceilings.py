@@ -123,16 +123,18 @@ def convolution_operations(content: bytes) -> float:
     """Multiplications and additions of the network in an ONNX file, for one image."""
     import onnx
 
-    graph = onnx.shape_inference.infer_shapes(onnx.load_from_string(content)).graph
+    model = onnx.load_from_string(content)
+    seen = (1, spectrogram.BANDS, spectrogram.FRAMES)
+    for axis, size in zip(model.graph.input[0].type.tensor_type.shape.dim, seen, strict=True):
+        axis.dim_value = size
+    graph = onnx.shape_inference.infer_shapes(model).graph
     shapes = {one.name: list(one.dims) for one in graph.initializer}
-    for one in [*graph.value_info, *graph.output]:  # weights kept as float16 are inputs of a cast
+    for one in [*graph.value_info, *graph.output]:  # weights kept with fewer bits are inputs of a cast
         shapes[one.name] = [axis.dim_value for axis in one.type.tensor_type.shape.dim]
     total = 0.0
     for node in graph.node:
         if node.op_type == "Conv":
-            height = shapes[node.output[0]][2]  # the picture keeps its shape: both axes are halved together
-            places = height * (height * spectrogram.FRAMES / spectrogram.BANDS)
-            total += 2.0 * np.prod(shapes[node.input[1]]) * places
+            total += 2.0 * np.prod(shapes[node.input[1]]) * np.prod(shapes[node.output[0]][2:])
         elif node.op_type in ("MatMul", "Gemm"):
-            total += 2.0 * np.prod(shapes[node.input[1]])
+            total += 2.0 * np.prod(shapes[node.input[1]]) * np.prod(shapes[node.output[0]][1:-1])
     return total

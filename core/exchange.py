@@ -13,20 +13,44 @@ import numpy as np
 from core.errors import DatasetError
 
 HALF_FROM = 1024  # values: larger constants are stored with 16 bits
+EIGHT_FROM = 4_000_000  # parameters: kernels of convolutions of a larger network are stored with 8 bits
+LEVELS = 127  # of 8 bits, up and down
 PART = "part{}/"  # what names in a joined file begin with
 
 
 def export(body, path: Path) -> None:
     """Write a network (a `keras.Model`, input -> embedding) as ONNX, whole or not at all; its large constants with 16
-    bits, which ONNX Runtime widens once as it loads them."""
+    bits, of a large network the convolutions' with 8 (see `coarsen`), which ONNX Runtime widens once as it loads
+    them."""
     import onnx
 
     partial = path.with_suffix(".partial.onnx")
     body.export(str(partial), format="onnx", verbose=False)
     model = onnx.load(partial)
     partial.unlink()
-    halve(model.graph)
+    narrow(model.graph, eight=body.count_params() >= EIGHT_FROM)
     _save(model, path)
+
+
+def coarsen(body) -> None:
+    """Round the kernels of a large network's convolutions to the values that `export` has for them: `LEVELS` steps up
+    and down for each channel that comes out (a normalisation behind, folded into it, moves the steps with it). Small
+    networks stay as they are."""
+    from keras import layers
+
+    if body.count_params() < EIGHT_FROM:
+        return
+    for layer in body.layers:
+        if isinstance(layer, layers.Conv2D) and np.prod(layer.kernel.shape) >= HALF_FROM:
+            kernel = np.asarray(layer.kernel)
+            levels, step = _levels(kernel, axis=(0, 1, 2))
+            layer.kernel.assign(levels * step)
+
+
+def _levels(kernel: np.ndarray, axis: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """Whole numbers of at most `LEVELS` and a step for each output: together nearly `kernel`, summed over `axis`."""
+    step = np.maximum(np.abs(kernel).max(axis=axis, keepdims=True), 1e-12) / LEVELS
+    return np.rint(kernel / step), step.astype(np.float32)
 
 
 def fold(body, matrix: np.ndarray) -> None:
@@ -50,18 +74,29 @@ def fold(body, matrix: np.ndarray) -> None:
     norm.beta.assign(shift @ matrix)
 
 
-def halve(graph) -> None:
-    """Store every float constant of at least `HALF_FROM` values as float16, with a Cast to what the graph expects."""
+def narrow(graph, *, eight: bool = False) -> None:
+    """Store every float constant of at least `HALF_FROM` values as float16, with a Cast to what the graph expects; with
+    `eight` the kernels of convolutions as int8, with a step for each output."""
     from onnx import TensorProto, helper, numpy_helper
 
-    casts = []
+    kernels = {node.input[1] for node in graph.node if node.op_type == "Conv"} if eight else set()
+    wider, steps = [], []
     for constant in graph.initializer:
         values = numpy_helper.to_array(constant)
-        if values.dtype == np.float32 and values.size >= HALF_FROM:
-            name = constant.name
+        if values.dtype != np.float32 or values.size < HALF_FROM:
+            continue
+        name = constant.name
+        if name in kernels:
+            levels, step = _levels(values, axis=(1, 2, 3))
+            constant.CopyFrom(numpy_helper.from_array(levels.astype(np.int8), f"{name}/levels"))
+            steps.append(numpy_helper.from_array(step, f"{name}/step"))
+            wider.append(helper.make_node("Cast", [f"{name}/levels"], [f"{name}/wide"], to=TensorProto.FLOAT))
+            wider.append(helper.make_node("Mul", [f"{name}/wide", f"{name}/step"], [name]))
+        else:
             constant.CopyFrom(numpy_helper.from_array(values.astype(np.float16), f"{name}/half"))
-            casts.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
-    nodes = [*casts, *graph.node]
+            wider.append(helper.make_node("Cast", [f"{name}/half"], [name], to=TensorProto.FLOAT))
+    graph.initializer.extend(steps)
+    nodes = [*wider, *graph.node]
     del graph.node[:]
     graph.node.extend(nodes)
 
@@ -99,7 +134,7 @@ def join(paths: Sequence[Path], matrix: np.ndarray, target: Path) -> None:
     first.name = "input"
     outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["n", matrix.shape[1]])]
     graph = helper.make_graph(nodes, "joined", [first], outputs, constants)
-    halve(graph)
+    narrow(graph)
     _save(_like(parts[0], graph), target)
 
 
@@ -196,13 +231,18 @@ def _restore(body, path: Path, constants: list[tuple[str, tuple[np.ndarray, ...]
             return (np.zeros(shape, np.float32),)
         raise DatasetError(f"{path} has no {operation} of shape {tuple(shape)}: it is of another architecture")
 
+    above = [one.input._keras_history.operation for one in body.layers if isinstance(one, BatchNorm)]
+    normed = {one.name for one in above if len(one._outbound_nodes) == 1}  # what is used elsewhere too is not folded
     biases: dict[str, np.ndarray] = {}
     norms = []
     for layer in body.layers:
         if isinstance(layer, layers.Conv2D):
             kernel, *bias = take("Conv", layer.kernel.shape)
             layer.kernel.assign(kernel)
-            (biases[layer.name],) = bias or take("Add", kernel.shape[-1:])
+            if layer.use_bias:
+                layer.bias.assign(bias[0])
+            elif layer.name in normed:
+                (biases[layer.name],) = bias or take("Add", kernel.shape[-1:])
         elif isinstance(layer, layers.Dense):
             layer.kernel.assign(take("MatMul", layer.kernel.shape)[0])
         elif isinstance(layer, AttentiveStatistics):
@@ -242,11 +282,14 @@ def _constants(path: Path) -> list[list[tuple[str, tuple[np.ndarray, ...]]]]:
     for node in graph.node:
         if node.op_type == "Cast" and node.input[0] in arrays:
             arrays[node.output[0]] = arrays.pop(node.input[0])
+        elif node.op_type == "Mul" and all(name in arrays for name in node.input):  # what `narrow` made of 8 bits
+            levels, step = (arrays.pop(name) for name in node.input)
+            arrays[node.output[0]] = levels * step
     joined = any(name.startswith(PART.format(1)) for name in arrays)
     found: dict[str, list] = {}
     for node in graph.node:
         own = tuple(
-            (values.transpose(2, 3, 1, 0) if values.ndim == 4 else values).astype(np.float32)
+            _as_keras(values, node.op_type)
             for values in (arrays[name] for name in node.input if name in arrays)
             if values.dtype in (np.float16, np.float32)
         )
@@ -254,3 +297,10 @@ def _constants(path: Path) -> list[list[tuple[str, tuple[np.ndarray, ...]]]]:
             part = node.name.split("/")[0] if joined else ""
             found.setdefault(part, []).append((node.op_type, own))
     return list(found.values()) or [[]]
+
+
+def _as_keras(values: np.ndarray, operation: str) -> np.ndarray:
+    """Channels last: a convolution's kernel as (height, width, in, out), one number for each channel as (channels,)."""
+    if values.ndim == 4:
+        values = values.transpose(2, 3, 1, 0) if operation == "Conv" else values.ravel()
+    return values.astype(np.float32)

@@ -69,6 +69,16 @@ class LongTermSpectrum(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("who_is_speaking")
+class StatisticsPooling(layers.Layer):
+    """(B, 1, T, F) -> mean and standard deviation over time (B, 2 F)."""
+
+    def call(self, inputs):
+        mean = ops.mean(inputs, axis=(1, 2), keepdims=True)
+        power = ops.mean(ops.square(inputs - mean), axis=(1, 2))
+        return ops.concatenate([ops.squeeze(mean, (1, 2)), ops.sqrt(ops.maximum(power, 1e-6))], axis=-1)
+
+
+@keras.saving.register_keras_serializable("who_is_speaking")
 class Standardise(layers.Layer):
     """Raw feature rows (B, F) -> zero mean, unit deviation by the training set's statistics, clipped to +-6."""
 

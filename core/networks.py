@@ -1,13 +1,14 @@
 """The networks, in backend-neutral Keras: the CNN, the ANN, what trains them, and the original experiment's two.
 
-This and `core.network_layers` are the only modules that import keras; the app never does (it runs the ONNX files, see
-`core.embedder`). To add a network
-write a function that returns a `keras.Model` from input to embedding and enter it in `ARCHITECTURES`, if it sees
-spectrogram images in `IMAGE_NETWORKS` too: docs/architectures.md says how, and compares those that are here.
+This, `core.network_layers` and `core.network_campplus` are the only modules that import keras; the app never does (it
+runs the ONNX files, see `core.embedder`). To add a network write a function that returns a `keras.Model` from input to
+embedding and enter it in `ARCHITECTURES`, if it sees spectrogram images in `IMAGE_NETWORKS` too: docs/architectures.md
+says how, and compares those that are here.
 
-The CNN is a small residual network (He et al. 2016) with attentive statistics pooling (Okabe et al. 2018,
-arXiv:1803.10963) as in speaker verification; both are trained with an additive angular margin softmax (ArcFace, Deng
-et al. 2019, arXiv:1801.07698).
+The CNN that ships is `core.network_campplus.campplus`. `cnn` is a small residual network (He et al. 2016) with
+attentive statistics pooling (Okabe et al. 2018, arXiv:1803.10963) as in speaker verification, which begins with
+nothing. All are trained with an additive angular margin softmax (ArcFace, Deng et al. 2019, arXiv:1801.07698), by a
+teacher, or by both.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
+from core.network_campplus import campplus
 from core.network_layers import (
     AngularMarginLoss,
     AttentiveStatistics,
@@ -178,6 +180,7 @@ IMAGE_NETWORKS = {
     "separable": separable,
     "tdnn": tdnn,
     "cnn_64": cnn_64,
+    "campplus": campplus,
 }
 ARCHITECTURES = IMAGE_NETWORKS | {"ann": ann, "original_cnn": original_cnn, "original_ann": original_ann}
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from scripts.card_words import COUNTS, TAUGHT, TEACHERS
+from scripts.card_words import BEGUN, COUNTS, TAUGHT, TEACHERS
 
 
 def recipe(facts: dict) -> str:
@@ -21,6 +21,7 @@ def stages(facts: dict) -> list[str]:
     """The trainings that a network went through, one after another."""
     shown = (
         "architecture",
+        "start",
         "parameters",
         "voices",
         "voices_with_other_speeds",
@@ -51,6 +52,11 @@ def taught(recipes: dict) -> str:
         return ""
     who = "\n".join(TEACHERS[name] for name in names)
     return f"\n{TAUGHT.format(teachers=who)}\n"
+
+
+def begun(recipes: dict) -> str:
+    """The paragraph about whose weights the CNN began with, where it did not begin with nothing."""
+    return f"\n{BEGUN}\n" if recipes["cnn"].get("start") == "campplus" else ""
 
 
 def teachers(facts: dict) -> set[str]:

@@ -14,7 +14,7 @@ from core.examples import load_images
 from core.training import average, teacher_kernel
 
 NARROWED_BY = 4000  # training images
-TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose constants have 16 bits
+TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose dense layers have 16 bits
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def export_network(
     matrix: np.ndarray | None = None,
 ) -> None:
     """One network, the mean of `runs`. One that learned from its teacher alone tells the teacher's view."""
-    from core.exchange import export, fold
+    from core.exchange import coarsen, export, fold
     from core.networks import ARCHITECTURES
 
     options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
@@ -66,6 +66,7 @@ def export_network(
     average([run / "checkpoint.npz" for run in runs], body.variables)
     if len(runs) > 1:
         recipe["mean_of"] = [str(run) for run in runs]
+    coarsen(body)
     wanted = np.asarray(body(inputs))
     folded = []
     if both or not recipe.get("labels", 1.0):

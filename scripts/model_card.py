@@ -19,7 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.embedder import PRETRAINED
 from core.errors import DatasetError, SpeakerError
-from scripts.card_recipes import recipe, taught
+from scripts.card_recipes import begun, recipe, taught
 from scripts.card_words import (
     CORPORA,
     HEADS,
@@ -193,9 +193,9 @@ def card(model: dict, results: dict, extra: dict[str, dict]) -> str:
 
 Two networks that turn 5 s of speech into a 192-d embedding of the voice, made {model["made"]}. CNN: 80 x 500 mel
 spectrogram image; {of_images(model["recipe"]["cnn"])}.
-ANN: {model["columns"]} spectral features, a perceptron. Trained with an additive angular margin softmax, then
+ANN: {model["columns"]} spectral features, a perceptron; trained with an additive angular margin softmax. Both were then
 compensated for rooms (`core/compensation.py`). A linear SVM per person on top makes the decision.
-{taught(model["recipe"])}
+{begun(model["recipe"])}{taught(model["recipe"])}
 ## Results on voices and recordings never seen in training
 
 By `scripts/evaluate.py`: LibriSpeech dev-clean excerpts, {first["tests"]} test segments of 5 s by {first["speakers"]}

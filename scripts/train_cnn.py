@@ -54,7 +54,8 @@ def arguments() -> argparse.ArgumentParser:
         "--start",
         type=Path,
         metavar="RUN",
-        help="begin with the weights of this finished run, or of an exported cnn.onnx",
+        help="begin with the weights of this finished run, of an exported cnn.onnx, or with those that 3D-Speaker "
+        "trained: `--start campplus --architecture campplus` (core/campplus.py says how they are installed)",
     )
     parser.add_argument(
         "--head-only",
@@ -166,6 +167,24 @@ def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
     model.get_layer("cosines").directions.assign(directions)
 
 
+def begin_with_campplus(model, body, made_of: Batches) -> None:
+    """3D-Speaker's weights, the mean of what they hear in a batch taken away, as it is from a teacher's lessons. What
+    the teacher hears is told by the embedding itself."""
+    import keras
+
+    from core.campplus import CamPlusPlus
+    from core.network_campplus import transplant
+
+    transplant(body, CamPlusPlus().weights())
+    images, _ = next(made_of.made(0))
+    last = body.layers[-2]
+    heard = keras.Model(body.input, last.output).predict_on_batch(images.astype(np.float32) / np.float32(255.0))
+    last.beta.assign(-np.asarray(heard, np.float32).mean(axis=0))
+    if len(model.outputs) > 1:
+        kernel = model.get_layer("teacher").kernel
+        kernel.assign(np.eye(*kernel.shape))
+
+
 def begin_with_run(model, body, run: Path) -> None:
     """A finished run's weights; those for its teacher only where it had one. The directions of its voices too, unless
     it was trained on other voices, or at other speeds: then they begin anew."""
@@ -232,7 +251,9 @@ def main(argv: list[str] | None = None) -> int:
     chances = Chances(**{name: min(1.0, args.augment * often) for name, often in usual.items()})
     made_of = Batches(examples, noise, recipe, chances, favour)
     if args.start and not (args.output / "checkpoint.npz").is_file():
-        if args.start.suffix == ".onnx":
+        if str(args.start) == "campplus":
+            begin_with_campplus(model, body, made_of)
+        elif args.start.suffix == ".onnx":
             begin_with_exported(model, body, args.start, made_of)
         else:
             begin_with_run(model, body, args.start)

@@ -21,11 +21,15 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 TRAINING_ONLY = (
     *("core.networks", "core.network_layers", "core.augment", "core.dataset", "core.training", "core.examples"),
     *("core.calibration", "core.exchange", "core.held_out", "core.rival", "core.contest", "core.ceilings"),
-    "core.compensation",
+    *("core.compensation", "core.network_campplus"),
 )
-# Heavy packages: inside functions only, but for three modules that are themselves loaded inside functions only.
-AT_LOAD = {"core.networks": {"keras"}, "core.network_layers": {"keras"}, "core.sources.one_host": {"yt_dlp"}}
-MAY_LOAD = {"core.networks": {"core.network_layers"}}
+# Heavy packages: inside functions only, but for four modules that are themselves loaded inside functions only.
+AT_LOAD = dict.fromkeys(("core.networks", "core.network_layers", "core.network_campplus"), {"keras"})
+AT_LOAD["core.sources.one_host"] = {"yt_dlp"}
+MAY_LOAD = {
+    "core.networks": {"core.network_layers", "core.network_campplus"},
+    "core.network_campplus": {"core.network_layers"},
+}
 HEAVY = "tensorflow keras torch librosa sklearn gradio av sounddevice yt_dlp matplotlib onnxruntime scipy soxr PIL tqdm"
 PICKLERS = {"pickle", "cPickle", "joblib", "dill", "shelve", "marshal", "cloudpickle"}
 

@@ -92,7 +92,7 @@ def test_a_contest_is_run_once_told_and_kept(dataset, tmp_path, capsys):
     [
         (
             ("--networks", "resnet"),
-            "--networks resnet: there are cnn, cnn_long_term, vgg, separable, tdnn, cnn_64, ann, ann_560",
+            "--networks resnet: there are cnn, cnn_long_term, vgg, separable, tdnn, cnn_64, campplus, ann, ann_560",
         ),
         (("--batches", "0"), "--batches from 1"),
         (("--markdown", "nowhere.md"), "nowhere.md has no place for the table: write <!-- table"),

@@ -1,6 +1,6 @@
 """What the model card says of teachers and networks."""
 
-from scripts.card_recipes import recipe, taught, teachers
+from scripts.card_recipes import begun, recipe, taught, teachers
 from scripts.card_words import TEACHERS, of_images
 
 
@@ -13,6 +13,14 @@ def test_teachers_are_those_of_every_part_and_of_what_it_began_with():
     assert taught({"cnn": alone, "ann": alone}) == ""
     said = taught({"cnn": later, "ann": alone})
     assert all(said.count(who) == 1 for who in TEACHERS.values())
+
+
+def test_whose_weights_the_cnn_began_with_is_said():
+    theirs = {"cnn": {"architecture": "campplus", "start": "campplus", "teacher": 20.0, "taught_by": "campplus"}}
+    assert "began with the" in begun(theirs) and "3D-Speaker" in begun(theirs) and "Apache-2.0" in begun(theirs)
+    assert begun({"cnn": {"architecture": "cnn", "start": ""}}) == begun({"cnn": {"parts": []}}) == ""
+    assert of_images(theirs["cnn"]).startswith("CAM++") and "3D-Speaker" in of_images(theirs["cnn"])
+    assert "start campplus" in recipe(theirs["cnn"])
 
 
 def test_networks_in_one_file_are_counted():

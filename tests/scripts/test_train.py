@@ -111,6 +111,7 @@ def test_a_few_steps_stopped_and_gone_on_with(dataset, tmp_path, script):
 @pytest.mark.slow
 def test_the_head_alone_is_trained_and_the_network_that_ships_stays_as_it_is(dataset, tmp_path):
     words = (dataset, "--output", tmp_path, "--batch", "4", "--crop", "100", "--steps", "3", "--head-only")
+    words += ("--architecture", "campplus")
     begun = train("train_cnn", *words, "--start", ROOT / "pretrained" / "cnn.onnx", "--minutes", "0")
     assert begun.returncode == 0, begun.stderr[-2000:]
     with np.load(tmp_path / "checkpoint.npz") as file:
