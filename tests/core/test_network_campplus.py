@@ -130,6 +130,27 @@ def test_statistics_of_a_segment(transplanted):
     np.testing.assert_allclose(made[:, 3:], some.std(axis=(1, 2)), atol=1e-5)
 
 
+def test_training_begins_with_what_a_teacher_would_say(transplanted, images):
+    """Less the mean over voices, told by the embedding itself."""
+    from core.examples import Examples
+    from core.network_campplus import campplus
+    from core.networks import with_margin_head
+    from core.training import Recipe
+    from scripts.train_cnn import Batches, begin_with_campplus
+
+    grey = (images * 255).astype(np.uint8)
+    examples = Examples(grey, np.arange(2), np.zeros(2, int), ("amina", "kofi"), np.ones((2, 192), np.float16))
+    body = campplus(ONE_OF_EACH)
+    model = with_margin_head(body, 2, teacher=192)
+    made_of = Batches(examples, grey[:0], Recipe(steps=1, batch=16, crop=300))
+    begin_with_campplus(model, body, transplanted[1], made_of)
+    seen = next(made_of.made(0))[0].astype(np.float32) / np.float32(255.0)
+    _, told = model(seen)
+    made = np.asarray(body(seen))
+    np.testing.assert_allclose(np.asarray(told), made, atol=1e-5)
+    assert np.linalg.norm(made.mean(axis=0)) < 0.3 < np.linalg.norm(np.asarray(transplanted[0](seen)).mean(axis=0))
+
+
 def test_a_large_network_is_kept_with_8_bits_and_found_again(transplanted, images, tmp_path, monkeypatch):
     """The file answers as the coarsened network does, is smaller than with 16 bits, and training goes on from it."""
     import onnxruntime
