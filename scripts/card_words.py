@@ -85,9 +85,9 @@ people enrolled.
 Last, what the CNN begins with. Networks that began with nothing and learned from CAM++ (81588dd789ce) had been seen to
 be behind Resemblyzer in the accuracy of five on `clean`, `opus12`, `mp3_64`, `quiet` and `clipped`; a further set of
 them (38c710b0e387) told strangers worse and did not ship; and CAM++ itself had been seen to be ahead of both on
-`clean`, `phone` and `far`, before its weights were taken to begin with. How the CNN differs from it, how it was trained
-and for how long was chosen on held-out training-corpus voices. Of what else was trained for this version nothing was
-evaluated here."""
+`clean`, `phone` and `far`, before its weights were taken to begin with. How the CNN differs from it was chosen on
+held-out training-corpus voices, and how long it was trained by the hours at hand. Nothing else that was trained for
+this version was evaluated here."""
 
 LIMITS = """\
 - **Not an authentication tool.** Replayed and cloned voices pass.

@@ -94,7 +94,7 @@ def read_recipe(run: Path) -> dict:
     recipe["voices"] = sum("@" not in name for name in classes)
     if len(classes) > recipe["voices"]:
         recipe["voices_with_other_speeds"] = len(classes)
-    if recipe.get("start", "campplus") == "campplus":  # with nothing, or with 3D-Speaker's weights
+    if recipe.get("start") in (None, "", "campplus"):  # with nothing, or with 3D-Speaker's weights
         return recipe
     first = read_recipe(Path(recipe["start"]))
     parts = [part for part in first.get("parts", []) if part["architecture"] == recipe.get("architecture")]

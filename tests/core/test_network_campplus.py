@@ -130,6 +130,7 @@ def test_statistics_of_a_segment(transplanted):
     np.testing.assert_allclose(made[:, 3:], some.std(axis=(1, 2)), atol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_training_begins_with_what_a_teacher_would_say(transplanted, images):
     """Less the mean over voices, told by the embedding itself."""
     from core.examples import Examples

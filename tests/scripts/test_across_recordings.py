@@ -64,14 +64,14 @@ def test_a_second_network_counts_as_much_as_its_weight(dataset, tmp_path, capsys
     assert found[f"{one} + 1e+06 x {other}"] == found[f"{other} alone"]
 
 
-def test_of_a_file_that_holds_several_all_but_the_first_stand_beside(dataset, capsys):
-    *others, one, together = told(capsys, dataset, SHIPPED, "--beside", SHIPPED)
-    assert others == [f"{SHIPPED} (network {place}) alone" for place in range(2, parts_in(SHIPPED) + 1)]
-    assert one == f"{SHIPPED} (network 1) alone"
+def test_of_a_file_that_holds_several_all_but_the_first_stand_beside(dataset, several, capsys):
+    *others, one, together = told(capsys, dataset, several, "--beside", several)
+    assert others == [f"{several} (network 2) alone"] and parts_in(several) == 2
+    assert one == f"{several} (network 1) alone"
     names = [name.removesuffix(" alone") for name in (one, *others)]
     assert together == " + 1 x ".join(names)
     with pytest.raises(DatasetError, match="which no mean can be made of"):
-        across_recordings.main([str(dataset), str(SHIPPED), "--beside", str(SHIPPED), str(SHIPPED)])
+        across_recordings.main([str(dataset), str(several), "--beside", str(several), str(several)])
 
 
 def test_troubles_change_what_is_heard_the_same_way_every_time(dataset, capsys):

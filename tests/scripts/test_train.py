@@ -187,15 +187,20 @@ def test_an_export_that_fails_leaves_what_ships(export_model, dataset, tmp_path,
     assert not list(scratch.iterdir())
 
 
-def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(export_model, tmp_path):
+def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(export_model, several, tmp_path):
     shipped, run = ROOT / "pretrained", tmp_path / "more"
     run.mkdir()
     before = json.loads((shipped / "model.json").read_text(encoding="utf-8"))["recipe"]
-    first = {part["architecture"]: part for part in reversed(before["cnn"]["parts"])}  # of each, as is taken up
-    for part in first.values():
-        recipe = {"speakers": ["a", "a@0.88"], "architecture": part["architecture"], "start": str(shipped / "cnn.onnx")}
+
+    def begun(architecture: str, start: Path | str) -> dict:
+        recipe = {"speakers": ["a", "a@0.88"], "architecture": architecture, "start": str(start)}
         (run / "recipe.json").write_text(json.dumps(recipe), encoding="utf-8")
-        assert export_model.read_recipe(run)["first"] == part
+        return export_model.read_recipe(run)
+
+    for architecture in ("cnn", "cnn_long_term"):  # of a file of several the one that is taken up
+        assert begun(architecture, several)["first"] == {"architecture": architecture}
+    assert begun("campplus", shipped / "cnn.onnx")["first"] == before["cnn"]
+    assert "first" not in begun("campplus", "campplus") and "first" not in begun("cnn", "")
     assert export_model.read_recipe(shipped / "ann.onnx") == before["ann"]
 
     needed = ["--dataset", "d", "--recordings", "r", "--output", str(tmp_path)]
@@ -211,9 +216,9 @@ def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(expor
             export_model.kept(asked("--cnn", str(run), "--ann", str(shipped / "ann.onnx"), *wrong))
 
 
-def test_several_networks_stand_beside_the_cnn(export_model, dataset, tmp_path):
+def test_several_networks_stand_beside_the_cnn(export_model, several, dataset, tmp_path):
     """Each counts as its weight says, and none of their answers is lost in the join."""
-    shipped = ROOT / "pretrained" / "cnn.onnx"
+    shipped = several
     needed = ["--ann", "a", "--dataset", str(dataset), "--recordings", "r", "--output", str(tmp_path)]
 
     def asked(*more: str):
