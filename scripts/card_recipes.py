@@ -56,7 +56,10 @@ def taught(recipes: dict) -> str:
 
 def begun(recipes: dict) -> str:
     """The paragraph about whose weights the CNN began with, where it did not begin with nothing."""
-    return f"\n{BEGUN}\n" if recipes["cnn"].get("start") == "campplus" else ""
+    facts = recipes["cnn"]
+    while "first" in facts:
+        facts = facts["first"]
+    return f"\n{BEGUN}\n" if facts.get("start") == "campplus" else ""
 
 
 def teachers(facts: dict) -> set[str]:

@@ -240,6 +240,8 @@ def main(argv: list[str] | None = None) -> int:
 
     if args.architecture not in ARCHITECTURES:
         raise SpeakerError(f"--architecture {args.architecture} is none of {', '.join(ARCHITECTURES)}")
+    if str(args.start) == "campplus" != args.architecture:
+        raise SpeakerError(f"--start campplus has no weights for {args.architecture}: add --architecture campplus")
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
     body = ARCHITECTURES[args.architecture]()

@@ -18,6 +18,7 @@ def test_teachers_are_those_of_every_part_and_of_what_it_began_with():
 def test_whose_weights_the_cnn_began_with_is_said():
     theirs = {"cnn": {"architecture": "campplus", "start": "campplus", "teacher": 20.0, "taught_by": "campplus"}}
     assert "began with the" in begun(theirs) and "3D-Speaker" in begun(theirs) and "Apache-2.0" in begun(theirs)
+    assert begun({"cnn": {"architecture": "campplus", "start": "runs/a", "first": theirs["cnn"]}}) == begun(theirs)
     assert begun({"cnn": {"architecture": "cnn", "start": ""}}) == begun({"cnn": {"parts": []}}) == ""
     assert of_images(theirs["cnn"]).startswith("CAM++") and "3D-Speaker" in of_images(theirs["cnn"])
     assert "start campplus" in recipe(theirs["cnn"])

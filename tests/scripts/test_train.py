@@ -156,6 +156,11 @@ def export_model():
     return module
 
 
+def test_weights_of_another_network_are_no_start(dataset, tmp_path):
+    done = train("train_cnn", dataset, "--output", tmp_path / "run", "--start", "campplus")
+    assert done.returncode == 2 and "no weights for cnn: add --architecture campplus" in done.stderr.splitlines()[-1]
+
+
 def test_troubles_cannot_come_less_than_never(dataset, tmp_path):
     done = train("train_cnn", dataset, "--output", tmp_path / "run", "--augment", "-1")
     assert done.returncode == 2 and "--augment -1: 0 (nothing) and more" in done.stderr.splitlines()[-1]
