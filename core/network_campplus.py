@@ -27,7 +27,7 @@ from keras import layers
 
 from core.campplus import SIZE, middles
 from core.network_layers import SPREAD_DB, BatchNorm, L2Normalise, MeanSubtraction, StatisticsPooling
-from core.spectrogram import BANDS, FMAX, FMIN, hz_to_mel, mel_to_hz
+from core.spectrogram import BANDS, band_edges
 
 EPSILON = 1e-5  # of their normalisations
 CHANNELS = 32  # of a convolution over bands and time, and what a dense layer adds
@@ -114,14 +114,11 @@ def transplant(body: keras.Model, weights: Mapping[str, np.ndarray]) -> None:
             if layer.use_bias:
                 layer.bias.assign(weights[f"{theirs}.bias"])
         elif isinstance(layer, BatchNorm):
-            for variable, name, usual in (
-                (layer.gamma, "weight", 1.0),
-                (layer.beta, "bias", 0.0),
-                (layer.moving_mean, "running_mean", None),
-                (layer.moving_variance, "running_var", None),
-            ):
-                values = weights.get(f"{theirs}.{name}")
-                variable.assign(np.full(variable.shape, usual) if values is None else values)
+            layer.moving_mean.assign(weights[f"{theirs}.running_mean"])
+            layer.moving_variance.assign(weights[f"{theirs}.running_var"])
+            if f"{theirs}.weight" in weights:  # their last one has neither: 1 and 0, as a new one here
+                layer.gamma.assign(weights[f"{theirs}.weight"])
+                layer.beta.assign(weights[f"{theirs}.bias"])
 
 
 def _kernel(name: str, values: np.ndarray) -> np.ndarray:
@@ -142,8 +139,7 @@ def _kernel(name: str, values: np.ndarray) -> np.ndarray:
 def _their_bands() -> np.ndarray:
     """(BANDS, BANDS): bands as `MeanSubtraction` gives them to theirs in nepers, each between the two of ours that lie
     around its middle."""
-    ours = mel_to_hz(np.linspace(hz_to_mel(FMIN), hz_to_mel(FMAX), BANDS + 2))[1:-1]
-    place = np.clip(np.interp(middles(), ours, np.arange(BANDS)), 0, BANDS - 1.001)
+    place = np.interp(middles(), band_edges()[1:-1], np.arange(BANDS)).clip(0, BANDS - 1.001)
     below = place.astype(int)
     matrix = np.zeros((BANDS, BANDS))
     matrix[np.arange(BANDS), below] = 1.0 - (place - below)

@@ -41,10 +41,16 @@ def hz_to_mel(hz: np.ndarray) -> np.ndarray:
     return np.where(hz < 1000.0, hz * 3.0 / 200.0, 15.0 + 27.0 / np.log(6.4) * np.log(np.maximum(hz, 1.0) / 1000.0))
 
 
+def band_edges(bands: int = BANDS, fmin: float = FMIN, fmax: float = FMAX) -> np.ndarray:
+    """Where triangular mel filters begin, have their middles and end, in Hz, (bands + 2,); the middle of band i is at
+    i + 1."""
+    return mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), bands + 2))
+
+
 @cache
 def mel_filters(n_fft: int = N_FFT, bands: int = BANDS, fmin: float = FMIN, fmax: float = FMAX) -> np.ndarray:
     """Area-normalised triangular filters, float32 (bands, n_fft // 2 + 1)."""
-    edges = mel_to_hz(np.linspace(hz_to_mel(fmin), hz_to_mel(fmax), bands + 2))
+    edges = band_edges(bands, fmin, fmax)
     bins = np.fft.rfftfreq(n_fft, 1.0 / SAMPLE_RATE)
     ramps = edges[:, None] - bins[None]
     width = np.diff(edges)[:, None]
