@@ -13,15 +13,14 @@ import numpy as np
 from core.errors import DatasetError
 
 HALF_FROM = 1024  # values: larger constants are stored with 16 bits
-EIGHT_FROM = 4_000_000  # parameters: kernels of convolutions of a larger network are stored with 8 bits
+EIGHT_FROM = 2_000_000  # parameters: kernels of a larger network are stored with 8 bits
 LEVELS = 127  # of 8 bits, up and down
 PART = "part{}/"  # what names in a joined file begin with
 
 
 def export(body, path: Path) -> None:
     """Write a network (a `keras.Model`, input -> embedding) as ONNX, whole or not at all; its large constants with 16
-    bits, of a large network the convolutions' with 8 (see `coarsen`), which ONNX Runtime widens once as it loads
-    them."""
+    bits, of a large network the kernels with 8 (see `coarsen`), which ONNX Runtime widens once as it loads them."""
     import onnx
 
     partial = path.with_suffix(".partial.onnx")
@@ -33,17 +32,17 @@ def export(body, path: Path) -> None:
 
 
 def coarsen(body) -> None:
-    """Round the kernels of a large network's convolutions to the values that `export` has for them: `LEVELS` steps up
-    and down for each channel that comes out (a normalisation behind, folded into it, moves the steps with it). Small
-    networks stay as they are."""
+    """Round the kernels of a large network to the values that `export` has for them: `LEVELS` steps up and down for
+    each channel that comes out (a normalisation behind, folded into it, moves the steps with it). Small networks stay
+    as they are."""
     from keras import layers
 
     if body.count_params() < EIGHT_FROM:
         return
     for layer in body.layers:
-        if isinstance(layer, layers.Conv2D) and np.prod(layer.kernel.shape) >= HALF_FROM:
+        if isinstance(layer, layers.Conv2D | layers.Dense) and np.prod(layer.kernel.shape) >= HALF_FROM:
             kernel = np.asarray(layer.kernel)
-            levels, step = _levels(kernel, axis=(0, 1, 2))
+            levels, step = _levels(kernel, axis=tuple(range(kernel.ndim - 1)))
             layer.kernel.assign(levels * step)
 
 
@@ -76,10 +75,11 @@ def fold(body, matrix: np.ndarray) -> None:
 
 def narrow(graph, *, eight: bool = False) -> None:
     """Store every float constant of at least `HALF_FROM` values as float16, with a Cast to what the graph expects; with
-    `eight` the kernels of convolutions as int8, with a step for each output."""
+    `eight` the kernels of convolutions and dense layers as int8, with a step for each output."""
     from onnx import TensorProto, helper, numpy_helper
 
-    kernels = {node.input[1] for node in graph.node if node.op_type == "Conv"} if eight else set()
+    inputs = {"Conv": (1, 2, 3), "MatMul": (0,)}  # of a kernel, by operation: all axes but that of the outputs
+    kernels = {node.input[1]: inputs[node.op_type] for node in graph.node if node.op_type in inputs} if eight else {}
     wider, steps = [], []
     for constant in graph.initializer:
         values = numpy_helper.to_array(constant)
@@ -87,7 +87,7 @@ def narrow(graph, *, eight: bool = False) -> None:
             continue
         name = constant.name
         if name in kernels:
-            levels, step = _levels(values, axis=(1, 2, 3))
+            levels, step = _levels(values, axis=kernels[name])
             constant.CopyFrom(numpy_helper.from_array(levels.astype(np.int8), f"{name}/levels"))
             steps.append(numpy_helper.from_array(step, f"{name}/step"))
             wider.append(helper.make_node("Cast", [f"{name}/levels"], [f"{name}/wide"], to=TensorProto.FLOAT))

@@ -310,6 +310,28 @@ def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_pat
         restore_exported(networks.cnn(channels=(16, 24), blocks=(1, 1)), path, images)
 
 
+def test_a_large_perceptron_is_kept_with_8_bits(networks, rows, tmp_path, monkeypatch):
+    """Its file answers as the coarsened network does, and is about half as long as with 16 bits."""
+    import onnxruntime
+
+    from core import exchange
+
+    body = networks.ann(hidden=(128, 64))
+    body.get_layer("standardise").adapt(rows)
+    fine = np.asarray(body(rows))
+    exchange.export(body, tmp_path / "sixteen.onnx")
+    monkeypatch.setattr(exchange, "EIGHT_FROM", 1)
+    exchange.coarsen(body)
+    coarse = np.asarray(body(rows))
+    assert 1e-4 < np.abs(coarse - fine).max() < 0.1
+    path = tmp_path / "eight.onnx"
+    exchange.export(body, path)
+    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
+    made = session.run(None, {session.get_inputs()[0].name: rows})[0]
+    np.testing.assert_allclose(made, coarse, atol=2e-3)
+    assert path.stat().st_size < 0.65 * (tmp_path / "sixteen.onnx").stat().st_size
+
+
 def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):
     """The joined file answers with both embeddings times the matrix; each network is found in it again."""
     import onnxruntime
