@@ -37,9 +37,12 @@ def coarsen(body) -> None:
     as they are."""
     from keras import layers
 
+    from core.network_layers import AttentiveStatistics
+
     if body.count_params() < EIGHT_FROM:
         return
-    for layer in body.layers:
+    inner = [part for one in body.layers if isinstance(one, AttentiveStatistics) for part in (one.inner, one.outer)]
+    for layer in [*body.layers, *inner]:
         if isinstance(layer, layers.Conv2D | layers.Dense) and np.prod(layer.kernel.shape) >= HALF_FROM:
             kernel = np.asarray(layer.kernel)
             levels, step = _levels(kernel, axis=tuple(range(kernel.ndim - 1)))

@@ -27,8 +27,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=Path, default=Path("runs/ann"), help="checkpoint, log and weights go here")
     parser.add_argument("--steps", type=int, default=6000, help="batches in all (default 6000)")
     parser.add_argument("--batch", type=int, default=256)
-    parser.add_argument("--dropout", type=float, default=0.2)
-    parser.add_argument("--hidden", type=int, nargs="+", default=[512, 512])
+    parser.add_argument("--dropout", type=float, default=0.05)
+    parser.add_argument("--hidden", type=int, nargs="+", default=[1024, 1024])
     parser.add_argument("--variants", action="store_true", help="train on the dataset's variants at other speeds")
     add_common(parser)
     return parser
@@ -78,7 +78,8 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    more = {"architecture": "ann", "hidden": args.hidden, "teacher": args.teacher, "labels": args.labels}
+    more = {"architecture": "ann", "hidden": args.hidden, "dropout": args.dropout}
+    more |= {"teacher": args.teacher, "labels": args.labels}
     save_run(args.output, body, recipe, examples, **more)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

@@ -310,26 +310,28 @@ def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_pat
         restore_exported(networks.cnn(channels=(16, 24), blocks=(1, 1)), path, images)
 
 
-def test_a_large_perceptron_is_kept_with_8_bits(networks, rows, tmp_path, monkeypatch):
-    """Its file answers as the coarsened network does, and is about half as long as with 16 bits."""
+@pytest.mark.parametrize("which", ["cnn", "ann"])
+def test_a_large_network_is_kept_with_8_bits(networks, images, rows, tmp_path, monkeypatch, which):
+    """Its file answers as the coarsened network does, and is a good deal shorter than with 16 bits."""
     import onnxruntime
 
     from core import exchange
 
-    body = networks.ann(hidden=(128, 64))
-    body.get_layer("standardise").adapt(rows)
-    fine = np.asarray(body(rows))
+    body, inputs = (networks.cnn(**SMALL), images) if which == "cnn" else (networks.ann(hidden=(128, 64)), rows)
+    if which == "ann":
+        body.get_layer("standardise").adapt(rows)
+    fine = np.asarray(body(inputs))
     exchange.export(body, tmp_path / "sixteen.onnx")
     monkeypatch.setattr(exchange, "EIGHT_FROM", 1)
     exchange.coarsen(body)
-    coarse = np.asarray(body(rows))
+    coarse = np.asarray(body(inputs))
     assert 1e-4 < np.abs(coarse - fine).max() < 0.1
     path = tmp_path / "eight.onnx"
     exchange.export(body, path)
     session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    made = session.run(None, {session.get_inputs()[0].name: rows})[0]
+    made = session.run(None, {session.get_inputs()[0].name: inputs})[0]
     np.testing.assert_allclose(made, coarse, atol=2e-3)
-    assert path.stat().st_size < 0.65 * (tmp_path / "sixteen.onnx").stat().st_size
+    assert path.stat().st_size < 0.8 * (tmp_path / "sixteen.onnx").stat().st_size
 
 
 def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):
