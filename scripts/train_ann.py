@@ -78,9 +78,8 @@ def main(argv: list[str] | None = None) -> int:
         every=args.every,
         minutes=args.minutes,
     )
-    more = {"architecture": "ann", "hidden": args.hidden, "dropout": args.dropout}
-    more |= {"teacher": args.teacher, "labels": args.labels}
-    save_run(args.output, body, recipe, examples, **more)
+    more = {name: getattr(args, name) for name in ("hidden", "dropout", "teacher", "labels")}
+    save_run(args.output, body, recipe, examples, architecture="ann", **more)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 

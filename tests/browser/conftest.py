@@ -19,15 +19,10 @@ from core.audio import resample, to_flac
 from core.embedder import Embedder
 from core.recognizer import Recognizer
 from tests.browser.steps import PATIENCE
+from tests.conftest import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 FAKE_RATE = 48_000  # Hz: what chromium's fake microphone reads
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import pytest
 
 from core.campplus import INSTALL_HINT, middles
 from core.spectrogram import BANDS, DB_MAX, DB_MIN, spectrogram_image
+from tests.core.exported import kept_with_8_bits
 
 pytest.importorskip("keras", reason="Keras is not installed: training needs it (pip install -e '.[train]')")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")
@@ -154,30 +155,15 @@ def test_training_begins_with_what_a_teacher_would_say(transplanted, images):
 
 def test_a_large_network_is_kept_with_8_bits_and_found_again(transplanted, images, tmp_path, monkeypatch):
     """The file answers as the coarsened network does, is smaller than with 16 bits, and training goes on from it."""
-    import onnxruntime
-
-    from core import exchange
+    from core.exchange import restore_exported
     from core.network_campplus import campplus, transplant
 
     body, weights = campplus(ONE_OF_EACH), transplanted[1]
     transplant(body, weights)
-    fine = np.asarray(body(images))
-    exchange.export(body, tmp_path / "sixteen.onnx")
-    exchange.coarsen(body)  # small: left alone
-    np.testing.assert_array_equal(np.asarray(body(images)), fine)
-    monkeypatch.setattr(exchange, "EIGHT_FROM", 1)
-    exchange.coarsen(body)
-    coarse = np.asarray(body(images))
-    assert 1e-4 < np.abs(coarse - fine).max() < 0.1
-    path = tmp_path / "eight.onnx"
-    exchange.export(body, path)
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    made = session.run(None, {session.get_inputs()[0].name: images})[0]
-    np.testing.assert_allclose(made, coarse, atol=2e-3)
-    assert path.stat().st_size < 0.8 * (tmp_path / "sixteen.onnx").stat().st_size
+    path, coarse = kept_with_8_bits(body, images, tmp_path, monkeypatch)
 
     again = campplus(ONE_OF_EACH)
-    exchange.restore_exported(again, path, images)
+    restore_exported(again, path, images)
     np.testing.assert_allclose(np.asarray(again(images)), coarse, atol=2e-3)
     np.testing.assert_allclose(np.asarray(again(images, training=True)), coarse, atol=2e-2)
 

@@ -13,6 +13,7 @@ import pytest
 from core.spectral import COLUMNS
 from core.spectrogram import BANDS, DB_MAX, DB_MIN, spectrogram_image
 from tests.conftest import ROOT
+from tests.core.exported import kept_with_8_bits
 
 pytest.importorskip("keras", reason="Keras is not installed: training needs it (pip install -e '.[train]')")
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")
@@ -313,25 +314,10 @@ def test_training_goes_on_from_an_exported_file(networks, small, images, tmp_pat
 @pytest.mark.parametrize("which", ["cnn", "ann"])
 def test_a_large_network_is_kept_with_8_bits(networks, images, rows, tmp_path, monkeypatch, which):
     """Its file answers as the coarsened network does, and is a good deal shorter than with 16 bits."""
-    import onnxruntime
-
-    from core import exchange
-
     body, inputs = (networks.cnn(**SMALL), images) if which == "cnn" else (networks.ann(hidden=(128, 64)), rows)
     if which == "ann":
         body.get_layer("standardise").adapt(rows)
-    fine = np.asarray(body(inputs))
-    exchange.export(body, tmp_path / "sixteen.onnx")
-    monkeypatch.setattr(exchange, "EIGHT_FROM", 1)
-    exchange.coarsen(body)
-    coarse = np.asarray(body(inputs))
-    assert 1e-4 < np.abs(coarse - fine).max() < 0.1
-    path = tmp_path / "eight.onnx"
-    exchange.export(body, path)
-    session = onnxruntime.InferenceSession(path.read_bytes(), providers=["CPUExecutionProvider"])
-    made = session.run(None, {session.get_inputs()[0].name: inputs})[0]
-    np.testing.assert_allclose(made, coarse, atol=2e-3)
-    assert path.stat().st_size < 0.8 * (tmp_path / "sixteen.onnx").stat().st_size
+    kept_with_8_bits(body, inputs, tmp_path, monkeypatch)
 
 
 def test_two_networks_in_one_file(networks, small, images, chance, tmp_path):

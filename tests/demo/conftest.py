@@ -1,11 +1,10 @@
 """What tests of the app share: the weights, loaded once, and a recognizer that knows Amina and Kofi."""
 
-import os
-
 import pytest
 
 from core.embedder import Embedder
 from core.recognizer import Recognizer
+from tests.conftest import free_port
 
 GRACE = 0.5  # s
 
@@ -47,13 +46,6 @@ def folder(tmp_path_factory):
         yield folder
 
 
-def own_port(host: str) -> int:
-    """A free port among those of this test process: two that look at the same time must not find the same."""
-    from demo.cli import free_port
-
-    return free_port(host, 7000 + 100 * int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")))
-
-
 @pytest.fixture(scope="module")
 def server(recognizer, folder):
     """(page, address) of the app as it is served; a page that went away is forgotten after `GRACE` s."""
@@ -64,7 +56,7 @@ def server(recognizer, folder):
     usual = leavings.GRACE_SECONDS
     leavings.Leavings.__init__.__kwdefaults__["grace"] = GRACE
     page = app.build(recognizer)
-    port = own_port("127.0.0.1")
+    port = free_port()
     url = app._serve(page, recognizer, host="127.0.0.1", port=port, open_browser=False, password=None)
     yield page, url
     page.close(verbose=False)

@@ -9,10 +9,9 @@ from core.errors import SpeakerError
 from demo import app, doorkeeper
 from demo.app import build
 from demo.doorkeeper import is_loopback, password_for
-from tests.conftest import ROOT
+from tests.conftest import ROOT, free_port
 from tests.core.media_server import MediaServer
 from tests.demo.browserless import Page, ask, file_data
-from tests.demo.conftest import own_port
 
 SECRET = b"the secret that lies outside, 4711"
 LEAKS = (SECRET, b"SQLite format 3", b"root:x:0:0", b"[tool.ruff]", b'who-is-speaking"\nversion')
@@ -20,7 +19,7 @@ LEAKS = (SECRET, b"SQLite format 3", b"root:x:0:0", b"[tool.ruff]", b'who-is-spe
 
 def serve(recognizer, host: str, password: str | None = None):
     page = build(recognizer)
-    port = own_port(host)
+    port = free_port()
     url = app._serve(page, recognizer, host=host, port=port, open_browser=False, password=password)
     return page, f"http://127.0.0.1:{urlsplit(url).port}"
 
