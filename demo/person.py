@@ -87,7 +87,7 @@ class Shown:
 
 
 def shown(recognizer: Recognizer, name: str) -> Iterator[Shown]:
-    """The page at once, then with what the check found. Raises `UnknownSpeaker`."""
+    """The page at once, then with what the check found. Raises `UnknownSpeaker`, also of who is gone by then."""
     person, sessions = recognizer.store.get(name), recognizer.store.sessions(name)
     model, colours = recognizer.model_id, names_of(recognizer)
     renewable = any(one.audio and one.model_id != model for one in sessions)
@@ -100,6 +100,7 @@ def shown(recognizer: Recognizer, name: str) -> Iterator[Shown]:
     status = progress(people_texts.CHECKING.format(name=person.name), None)
     yield Shown(person.name, waiting, status, renewable, several)
     check = check_person(recognizer, person.name)
+    recognizer.store.get(name)
     checked = person_view.page(person, sessions, colours, model_id=model, check=check)
     yield Shown(person.name, checked, "", renewable, several)
 
@@ -113,7 +114,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     private = {"api_visibility": "private", "show_progress": "hidden"}
     chosen, asked, revision, presses = gr.State(None), gr.State((EVERYBODY, None)), gr.State(-1), gr.State(Presses())
     find = gr.Dropdown([], label=people_texts.FIND, visible=HIDDEN, elem_id="person")
-    with gr.Column(**layout(False), elem_id="person-page") as panel:
+    with gr.Column(elem_id="person-page"):  # in sight exactly when it says something: people.css
         page = gr.HTML("")
         status = gr.HTML("", elem_id="person-status")
         with gr.Row(elem_classes="pair"):
@@ -136,29 +137,40 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     delete_all = gr.Button(texts.DELETE_ALL, size="sm", visible=HIDDEN, elem_id="delete-all")
 
     # the page and the question below it
-    view = [chosen, panel, page, status, renew, several, session]
+    view = [chosen, page, status, renew, several, session]
 
     def boxes_of(renewable: object, sessions: object) -> tuple:
         return gr.update(visible=seen(renewable)), visibility(several, sessions)
 
     def closed() -> tuple:
-        return None, visibility(panel, False), "", "", *boxes_of(False, False), gr.skip()
+        return None, "", "", *boxes_of(False, False), gr.skip()
+
+    def nothing() -> tuple:
+        """What is said last where another page has come: when a generator ends Gradio says its last update once more.
+        Only then, as of two updates at once the browser may lose one."""
+        return tuple(gr.skip() for _ in view)
 
     def opened(name: str | None) -> Iterator[tuple]:
         if not name:
             yield closed()
             return
+        drawn = False
         try:
-            for number, one in enumerate(shown(recognizer, name)):
+            for one in shown(recognizer, name):
                 choices = gr.update(choices=list(one.sessions), value=None)
-                boxes = *boxes_of(one.renewable, one.sessions), choices
-                # while the check went on it may have been closed: only the first opens it
-                opening = (gr.skip(), gr.skip()) if number else (one.name, visibility(panel, True))
-                yield *opening, one.page, one.status, *boxes
+                yield (
+                    gr.skip() if drawn else one.name,
+                    one.page,
+                    one.status,
+                    *boxes_of(one.renewable, one.sessions),
+                    choices,
+                )
+                drawn = True
         except UnknownSpeaker:
-            yield closed()
+            # who is renamed or deleted while the check goes on: `again` draws what is right
+            yield nothing() if drawn else closed()
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield name, visibility(panel, True), gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
+            yield name, gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
 
     def again(name: str | None, latest: Presses) -> Iterator[tuple]:
         """After people have changed. With nobody open nothing is to do: who was pressed on meanwhile stays open."""
@@ -167,7 +179,10 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
             if latest.count != before:
                 break
             yield update
-        yield tuple(gr.skip() for _ in view)
+        else:
+            if name:
+                return
+        yield nothing()
 
     def by_hand(name: str | None, latest: Presses) -> Iterator[tuple]:
         latest.count += 1
@@ -178,14 +193,16 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
             latest.count += 1
             mine = latest.count
             yield update
-        yield tuple(gr.skip() for _ in view)
+        else:
+            return
+        yield nothing()
 
     def pressed(latest: Presses, event) -> Iterator[tuple]:
         told = event._data or {}
         if latest.is_last(told):
             yield from by_hand(str(told.get("name") or ""), latest)
         else:
-            yield tuple(gr.skip() for _ in view)
+            yield nothing()
 
     pressed.__annotations__["event"] = gr.EventData  # as a class: Gradio does not read it from text
     quietly = {"concurrency_limit": CHECKS, "trigger_mode": "always_last", **private}
@@ -198,7 +215,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
             lambda who, latest: (yield from again(who and who[0], latest)), [form.latest, presses], view, **quietly
         ),
         revision.change(again, [chosen, presses], view, **quietly),
-        close.click(closed, None, view, **private),
+        close.click(lambda latest: (yield from by_hand(None, latest)), presses, view, **private),
     ):
         event.then(None, None, None, js=mark, **private)
 

@@ -1,10 +1,12 @@
 """A person's page, without a browser: what is shown, another session and what it gains, renewing, deleting."""
 
 import numpy as np
+import pytest
 import soundfile
 
 from core.audio import to_flac
 from core.channels import Surroundings, apply
+from core.errors import UnknownSpeaker
 from demo import enrolling, people_texts, person, texts
 from demo.presses import Presses
 from demo.take import Take
@@ -67,11 +69,11 @@ def test_people_who_change_while_nobody_is_open_close_nobodys_page(people):
     from demo.app import build
 
     page = build(people)
-    panel = next(block for block in page.blocks.values() if block.elem_id == "person-page")
+    status = next(block for block in page.blocks.values() if block.elem_id == "person-status")
     follow = [
         event
         for event in page.fns.values()
-        if panel in event.outputs
+        if status in event.outputs
         and any(name == "change" and isinstance(page.blocks[of], gr.State) for of, name in event.targets)
     ]
     assert len(follow) == 2  # after people changed, and after an enrolment
@@ -86,8 +88,20 @@ def test_people_who_change_while_nobody_is_open_close_nobodys_page(people):
     assert next(drawn)[0] == "Amina"
     presses.count += 1
     (rest,) = drawn
-    assert all(one == gr.skip() for one in rest)
+    assert all(one == gr.skip() for one in rest)  # Gradio says the last once more
     assert [one[0] for one in after_change("Amina", presses)][0] == "Amina"
+
+    # who was deleted has no page: said once, as of two updates at once the browser may lose one
+    ((name, html, *_),) = after_change("Nobody", presses)
+    assert name is None and html == ""
+
+
+def test_who_is_deleted_while_their_page_is_checked_does_not_come_back(people):
+    drawn = person.shown(people, "Amina")
+    assert next(drawn).name == "Amina"
+    people.store.delete("Amina")
+    with pytest.raises(UnknownSpeaker):
+        next(drawn)
 
 
 def test_a_press_that_was_overtaken_is_not_the_last():
