@@ -7,7 +7,9 @@ from where the people enrolled come from: the hard ones, and the usual ones. The
 the strangers: most of these voices have one recording, in which people are told too easily. A set of weights that was
 calibrated without such strangers named more of them in other recordings, and its probabilities were further from the
 truth. Two thirds of the weight lie on strangers.
-The numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests.
+The numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests. The ANN has a part in the
+fusion only where these voices prove that it helps: what it gains is more than `PROOF` standard errors, which are over
+people, whose tests are alike. Else the fusion is the CNN's answer.
 Not imported by the app.
 """
 
@@ -23,7 +25,9 @@ from core.heads import Calibration, fit_svms, probabilities, rivalry
 from core.nearness import measure_nearness
 
 NEUTRAL = Calibration(1.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.5, 0.5, 0.0)  # and the SVM's score alone
+CNN_ALONE = [1.0, 0.0, 0.0]  # the fusion's weights of CNN and ANN, and its offset
 STRANGER_SHARE = 2 / 3  # of the tests' weight: to name a stranger is twice as bad as to say Unknown of a person
+PROOF = 2.0  # standard errors
 RESTARTS = 3
 RIDGE = 1e-4  # keeps the numbers small where the data do not decide
 
@@ -45,11 +49,13 @@ class Voice:
 
 @dataclass(frozen=True, eq=False)
 class Trials:
-    """Scores and leads by model, (n, people), of tests whose answer is column `truth` (n,), or -1 for a stranger."""
+    """Scores and leads by model, (n, people), of tests whose answer is column `truth` (n,), or -1 for a stranger.
+    `speakers` (n,): the name of who speaks in each."""
 
     scores: dict[str, np.ndarray]
     leads: dict[str, np.ndarray]
     truth: np.ndarray
+    speakers: np.ndarray
 
 
 @dataclass(frozen=True, eq=False)
@@ -91,7 +97,7 @@ def simulate(voices: list[Voice], cohort: Embeddings, *, count: int = 100, peopl
     """What the heads say to `draws`."""
     scores: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
     leads: dict[str, list[np.ndarray]] = {model: [] for model in MODELS}
-    truths = []
+    truths, speakers = [], []
     for draw in draws(voices, count=count, people=people, seed=seed):
         for model in MODELS:
             tests, cloud = draw.tests.of(model), cohort.of(model)
@@ -99,8 +105,9 @@ def simulate(voices: list[Voice], cohort: Embeddings, *, count: int = 100, peopl
             around = measure_nearness([person.heard_by(model) for person in draw.people], cloud)
             leads[model].append(around.lead(tests))
         truths.append(draw.truth)
+        speakers.append(draw.speakers)
     made = [{model: np.concatenate(parts) for model, parts in one.items()} for one in (scores, leads)]
-    return Trials(*made, np.concatenate(truths))
+    return Trials(*made, np.concatenate(truths), np.concatenate(speakers))
 
 
 def joined(parts: Sequence[Trials]) -> Trials:
@@ -109,7 +116,8 @@ def joined(parts: Sequence[Trials]) -> Trials:
         {model: np.concatenate([getattr(part, kind)[model] for part in parts]) for model in MODELS}
         for kind in ("scores", "leads")
     )
-    return Trials(scores, leads, np.concatenate([part.truth for part in parts]))
+    truth, speakers = (np.concatenate([getattr(part, kind) for part in parts]) for kind in ("truth", "speakers"))
+    return Trials(scores, leads, truth, speakers)
 
 
 def calibrate(trials: Trials) -> Calibration:
@@ -119,13 +127,33 @@ def calibrate(trials: Trials) -> Calibration:
     )
     alone = Calibration(*cnn, *ann, 1.0, 1.0, 0.0, cnn_lead, ann_lead).log_odds(trials.scores, trials.leads)
 
-    def loss(values: np.ndarray) -> float:
-        weights = np.abs(values[:2])  # a model never speaks against itself
-        fused = weights[0] * alone["cnn"] + weights[1] * alone["ann"] + values[2]
-        return cross_entropy(fused, trials.truth) + RIDGE * values @ values
+    def fused(values: Sequence[float]) -> np.ndarray:
+        cnn_weight, ann_weight, offset = values
+        return abs(cnn_weight) * alone["cnn"] + abs(ann_weight) * alone["ann"] + offset  # none speaks against itself
 
-    cnn_weight, ann_weight, offset = _least(loss, [0.7, 0.3, 0.0])
+    def loss(values: np.ndarray) -> float:
+        return cross_entropy(fused(values), trials.truth) + RIDGE * values @ values
+
+    values = _least(loss, [0.7, 0.3, 0.0])
+    if not proves_better(fused(values), alone["cnn"], trials):
+        values = CNN_ALONE
+    cnn_weight, ann_weight, offset = values
     return Calibration(*cnn, *ann, abs(cnn_weight), abs(ann_weight), offset, cnn_lead, ann_lead)
+
+
+def proves_better(log_odds: np.ndarray, plain: np.ndarray, trials: Trials) -> bool:
+    """Is the cross-entropy of `log_odds` (n, people) less than that of `plain` by more than `PROOF` standard errors?
+
+    The difference is a sum over people, each of them one observation (a cluster-robust standard error: Liang & Zeger
+    1986, Biometrika 73), as the many tests of one voice are no independent ones. With one person nothing is proved.
+    """
+    weights = np.where(trials.truth < 0, STRANGER_SHARE, 1.0 - STRANGER_SHARE)
+    weights /= np.where(trials.truth < 0, (trials.truth < 0).sum(), (trials.truth >= 0).sum())
+    gains = weights * (_lost(plain, trials.truth) - _lost(log_odds, trials.truth))
+    _, person = np.unique(trials.speakers, return_inverse=True)
+    by_person = np.bincount(person, gains)
+    error = np.sqrt(len(by_person)) * by_person.std(ddof=1) if len(by_person) > 1 else np.inf
+    return bool(by_person.sum() > PROOF * error)
 
 
 def _line(scores: np.ndarray, leads: np.ndarray, truth: np.ndarray) -> list[float]:
@@ -151,11 +179,15 @@ def _least(loss, start: list[float]) -> list[float]:
 
 def cross_entropy(log_odds: np.ndarray, truth: np.ndarray) -> float:
     """Mean negative log-probability of the truth, strangers weighted to `STRANGER_SHARE`."""
+    lost, stranger = _lost(log_odds, truth), truth < 0
+    return float(STRANGER_SHARE * lost[stranger].mean() + (1.0 - STRANGER_SHARE) * lost[~stranger].mean())
+
+
+def _lost(log_odds: np.ndarray, truth: np.ndarray) -> np.ndarray:
+    """Negative log-probability of the truth (n,)."""
     chances = probabilities(log_odds)
     hit = chances[np.arange(len(truth)), np.where(truth < 0, chances.shape[1] - 1, truth)]
-    lost = -np.log(np.maximum(hit, 1e-12))
-    stranger = truth < 0
-    return float(STRANGER_SHARE * lost[stranger].mean() + (1.0 - STRANGER_SHARE) * lost[~stranger].mean())
+    return -np.log(np.maximum(hit, 1e-12))
 
 
 def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 10) -> float:

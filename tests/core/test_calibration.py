@@ -13,6 +13,7 @@ from core.calibration import (
     calibrate,
     cross_entropy,
     expected_calibration_error,
+    proves_better,
     simulate,
 )
 from core.embedder import MODELS, Embeddings
@@ -38,7 +39,7 @@ def people(chance: np.random.Generator, count: int, *, cnn_noise: float = 0.5, a
             )
             for rows in (6, 4)
         )
-        voices.append(Voice(enrol, test))
+        voices.append(Voice(enrol, test, f"room-{len(voices)}"))
     return voices
 
 
@@ -81,7 +82,7 @@ def test_strangers_come_from_the_corpus_of_the_people_enrolled():
 def trials_of(scores: np.ndarray, truth: np.ndarray, leads: np.ndarray | None = None) -> Trials:
     """The same scores from both models; without leads everybody is as near as the cohort."""
     leads = np.zeros_like(scores) if leads is None else leads
-    return Trials({model: scores for model in MODELS}, {model: leads for model in MODELS}, truth)
+    return Trials({model: scores for model in MODELS}, {model: leads for model in MODELS}, truth, np.arange(len(truth)))
 
 
 def test_the_lead_tells_a_stranger_in_the_room_from_a_person_enrolled():
@@ -117,6 +118,44 @@ def test_calibration_lowers_the_cross_entropy_and_the_gap(trials):
     assert made.cnn_slope > 0 and made.ann_slope > 0 and made.cnn_weight >= 0 and made.ann_weight >= 0
     # two witnesses are no worse than the better one
     assert cross_entropy(after["both"], trials.truth) <= cross_entropy(after["cnn"], trials.truth) + 1e-3
+
+
+def heard_by_two(helps: np.ndarray) -> Trials:
+    """Thirty people, twenty tests each, half of them strangers; the CNN is often in doubt. The ANN tells the truth
+    through noise of its own where it `helps` (30,), and else says nothing."""
+    chance = np.random.default_rng(9)
+    speakers = np.repeat(np.arange(30), 20)
+    truth = np.where(speakers % 2, 0, -1)
+    told = np.where(truth == 0, 1.0, -1.0)
+    cnn, ann = (told + chance.normal(0.0, 1.0, 600) for _ in range(2))
+    ann = np.where(helps[speakers], ann, chance.normal(0.0, 1.0, 600))
+    none = {model: np.zeros((600, 1)) for model in MODELS}
+    return Trials({"cnn": cnn[:, None], "ann": ann[:, None]}, none, truth, speakers)
+
+
+def test_a_second_witness_that_helps_is_heard():
+    trials = heard_by_two(np.ones(30, bool))
+    made = calibrate(trials)
+    odds = made.log_odds(trials.scores, trials.leads)
+    assert made.ann_weight > 0.5
+    assert cross_entropy(odds["both"], trials.truth) < 0.9 * cross_entropy(odds["cnn"], trials.truth)
+
+
+@pytest.mark.parametrize("helps", [0, 2], ids=["nowhere", "with two people of thirty"])
+def test_a_second_witness_that_is_not_proved_to_help_is_not_heard(helps):
+    """Not even where the cross-entropy is less with it: forty tests of two people are two observations."""
+    trials = heard_by_two(np.arange(30) < helps)
+    made = calibrate(trials)
+    odds = made.log_odds(trials.scores, trials.leads)
+    np.testing.assert_array_equal(odds["both"], odds["cnn"])
+
+
+def test_tests_of_one_person_prove_nothing():
+    trials = heard_by_two(np.ones(30, bool))
+    better, plain = trials.scores["cnn"] + trials.scores["ann"], trials.scores["cnn"]
+    assert proves_better(better, plain, trials)
+    assert not proves_better(better, plain, replace(trials, speakers=np.zeros(600, int)))
+    assert not proves_better(plain, better, trials) and not proves_better(plain, plain, trials)
 
 
 def test_calibrated_chances_mean_what_they_say(trials):
