@@ -95,18 +95,21 @@ def _with_variants(examples: Examples, folder: Path, sets: list[tuple[float, ...
     )
 
 
-def load_variant_rows(folder: Path, *, min_segments: int = 1, with_teacher: bool = False) -> Examples:
-    """The feature rows of `core.dataset.variants` of the training speakers, another speed being another speaker."""
+def load_variant_rows(
+    folder: Path, *, min_segments: int = 1, more_speeds: bool = False, with_teacher: bool = False
+) -> Examples:
+    """The feature rows of `core.dataset.variants` of the training speakers, another speed being another speaker; with
+    `more_speeds` also those at its `MORE_SPEEDS`."""
     names = sorted({row.speaker for row in _rows(folder, "train", min_segments)})
     voices, values, speakers, taught = list(names), [], [], []
-    for index, name in enumerate(names):
-        rows, speed = variants.read_rows(
-            _variant(folder, f"{name}.rows.npz", "create_dataset.py with --variants and --copies")
-        )
+    sets = [variants.SPEEDS, variants.MORE_SPEEDS][: 1 + more_speeds]
+    for (index, name), speeds in product(enumerate(names), sets):
+        options = "create_dataset.py with --variants" if speeds == variants.SPEEDS else "teach.py with --more-speeds"
+        rows, speed = variants.read_rows(_variant(folder, variants.rows_named(name, speeds), f"{options} and --copies"))
         values.append(rows)
         speakers.append(_as_voices(index, speed, voices, name))
         if with_teacher:
-            taught.append(teacher.of_rows(_taught_in(folder, variants.named(name)), speed))
+            taught.append(teacher.of_rows(_taught_in(folder, variants.named(name, speeds)), speed, speeds=speeds))
     together = np.concatenate(values)
     return Examples(
         together,

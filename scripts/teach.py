@@ -4,11 +4,13 @@
     python scripts/train_cnn.py dataset --variants --teacher 20 ...
     python scripts/teach.py dataset --recordings DIR... --more-speeds --at-most 2 [--rooms DIR]
     python scripts/train_cnn.py dataset --variants --more-speeds --teacher 20 ...
+    python scripts/teach.py dataset --recordings DIR... --more-speeds --copies 4 --at-most 2 [--noise DIR] [--rooms DIR]
+    python scripts/train_ann.py dataset --variants --more-speeds --teacher 20 ...
 
 `--variants` makes the dataset's variants in the same pass, which reads the recordings once (else create_dataset.py has
 made them). `--more-speeds` makes and teaches four further speeds beside what is there: voices near one another, whose
-likeness only a teacher can tell. Teachers are installed in an environment of their own: core/campplus.py and
-core/rival.py say how. Stop it any time and run it again.
+likeness only a teacher can tell; with `--copies` as feature rows for the ANN, in the place of images. Teachers are
+installed in an environment of their own: core/campplus.py and core/rival.py say how. Stop it any time and run it again.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ import argparse
 import os
 import sys
 from concurrent.futures import ProcessPoolExecutor
+from dataclasses import replace
 from functools import cache, partial
 from multiprocessing import get_context
 from pathlib import Path
@@ -44,6 +47,15 @@ def arguments() -> argparse.ArgumentParser:
         action="store_true",
         help="make and teach voices at four further speeds; alone, only these",
     )
+    parser.add_argument(
+        "--copies",
+        type=int,
+        default=0,
+        metavar="N",
+        help="feature rows of the further speeds, for the ANN, in the place of images: half as many augmented copies "
+        "of a clip (as create_dataset.py --copies has it)",
+    )
+    parser.add_argument("--noise", type=Path, metavar="DIR", help="noise recordings for the copies")
     parser.add_argument("--rooms", type=Path, metavar="DIR", help="measured room impulse responses for the variants")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     return parser
@@ -66,13 +78,16 @@ def hear(
     at_most: int | None,
     with_variants: bool,
     more_speeds: bool,
+    copies: int,
     rooms: Path | None,
 ) -> int:
     """One speaker; how many clips."""
     heard = cache(lambda task, speed: list(variants.clips(task, speed)))  # read once for both
     clips = 0
     for speeds in [variants.SPEEDS] * (with_variants or not more_speeds) + [variants.MORE_SPEEDS] * more_speeds:
-        if with_variants or more_speeds:
+        if copies and speeds == variants.MORE_SPEEDS:
+            variants.make_rows(task, folder, rooms, copies, heard, speeds=speeds)
+        elif with_variants or more_speeds:
             variants.make(task, folder, rooms, heard, speeds=speeds)
         clips += teacher.make(task, folder, installed(name).hear, at_most, heard, speeds=speeds)
     return clips
@@ -101,6 +116,10 @@ def main(argv: list[str] | None = None) -> int:
     tasks = training_tasks(args.dataset, args.recordings)
     if args.at_most is not None and args.at_most < 1:
         raise SpeakerError(f"--at-most {args.at_most}: 1 or more clips of a voice")
+    if args.copies and not args.more_speeds:
+        raise SpeakerError("--copies goes with --more-speeds: create_dataset.py makes those of the first speeds")
+    if args.noise:
+        tasks = [replace(task, noise=args.noise.resolve()) for task in tasks]
     installed(args.teacher)  # says at once what is missing
     teacher.begin(args.dataset, args.teacher)
     from tqdm import tqdm
@@ -112,6 +131,7 @@ def main(argv: list[str] | None = None) -> int:
         at_most=args.at_most,
         with_variants=args.variants,
         more_speeds=args.more_speeds,
+        copies=args.copies,
         rooms=args.rooms,
     )
     with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:

@@ -30,6 +30,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--dropout", type=float, default=0.05)
     parser.add_argument("--hidden", type=int, nargs="+", default=[1024, 1024])
     parser.add_argument("--variants", action="store_true", help="train on the dataset's variants at other speeds")
+    parser.add_argument("--more-speeds", action="store_true", help="and at those of teach.py --more-speeds --copies")
     add_common(parser)
     return parser
 
@@ -46,8 +47,15 @@ def main(argv: list[str] | None = None) -> int:
     )
     if args.teacher and not args.variants:
         raise SpeakerError("--teacher goes with --variants: a teacher hears those")
+    if args.more_speeds and not args.variants:
+        raise SpeakerError("--more-speeds goes with --variants: they are further ones")
     if args.variants:
-        examples = load_variant_rows(args.dataset, min_segments=args.min_segments, with_teacher=args.teacher > 0)
+        examples = load_variant_rows(
+            args.dataset,
+            min_segments=args.min_segments,
+            more_speeds=args.more_speeds,
+            with_teacher=args.teacher > 0,
+        )
     else:
         examples = load_features(args.dataset, "train", min_segments=args.min_segments, augmented=True)
     examples = examples.centred()

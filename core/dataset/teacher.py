@@ -103,12 +103,12 @@ def of_variants(path: Path, count: int, *, speeds: Sequence[float] = SPEEDS) -> 
     return _as_many(np.concatenate(parts), count, path)
 
 
-def of_rows(path: Path, row_speed: np.ndarray) -> np.ndarray:
+def of_rows(path: Path, row_speed: np.ndarray, *, speeds: Sequence[float] = SPEEDS) -> np.ndarray:
     """Embeddings for a speaker's feature rows, each clip's copies one after another as `variants.make_rows` makes
     them; `row_speed` (n,)."""
     embeddings, speed = read(path)
     parts = []
-    for one in SPEEDS:
+    for one in speeds:
         own, wanted = embeddings[speed == np.float32(one)], int((row_speed == np.float32(one)).sum())
         if wanted:
             parts.append(_as_many(np.repeat(own, wanted // max(1, len(own)), axis=0), wanted, path))

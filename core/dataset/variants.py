@@ -3,6 +3,7 @@
 DIR/variants/<speaker>.npz        images uint8 (n, BANDS, FRAMES); speed float32 (n,); room bool (n,)
 DIR/variants/<speaker>.more.npz   the same at `MORE_SPEEDS`, where they were asked for
 DIR/variants/<speaker>.rows.npz   feature rows float32 (n, columns), as recorded and of augmented copies; speed (n,)
+DIR/variants/<speaker>.more.rows.npz   the same at `MORE_SPEEDS`
 
 A voice played faster or slower has another pitch and another vocal tract: to training it is one more speaker
 (Yamamoto et al. 2019, "Speaker augmentation and bandwidth extension for deep speaker embedding"). A room is what
@@ -71,6 +72,11 @@ def named(speaker: str, speeds: Sequence[float] = SPEEDS) -> str:
     return f"{speaker}.more.npz" if speeds == MORE_SPEEDS else f"{speaker}.npz"
 
 
+def rows_named(speaker: str, speeds: Sequence[float] = SPEEDS) -> str:
+    """The file of a speaker's feature rows at `speeds`."""
+    return f"{named(speaker, speeds).removesuffix('.npz')}.rows.npz"
+
+
 def make(
     task: Task, folder: Path, rooms: Path | None, heard: Heard = clips, *, speeds: Sequence[float] = SPEEDS
 ) -> int:
@@ -109,26 +115,36 @@ def make(
     return len(images)
 
 
-def make_rows(task: Task, folder: Path, rooms: Path | None, copies: int) -> int:
+def make_rows(
+    task: Task,
+    folder: Path,
+    rooms: Path | None,
+    copies: int,
+    heard: Heard = clips,
+    *,
+    speeds: Sequence[float] = SPEEDS,
+) -> int:
     """The feature rows of one speaker's training segments: of the sound as it is, and of `copies` copies through
-    simulated microphones, rooms and crowds, half as many at another speed. Whole or not at all; returns how many."""
+    simulated microphones, rooms and crowds, half as many at another speed. Whole or not at all; returns how many.
+    `heard` gives the speaker's clips at a speed."""
     from core.augment import WaveformAugmenter
     from core.spectral import COLUMNS, feature_row
 
-    target = folder / "variants" / f"{task.speaker}.rows.npz"
+    target = folder / "variants" / rows_named(task.speaker, speeds)
     if target.is_file():
         return len(read_rows(target)[1])
     augmenter = WaveformAugmenter.shared(task.noise, rooms)
-    chance = np.random.default_rng(zlib.crc32(f"{task.speaker} rows".encode()))
-    rows, speeds = [], []
-    for speed in SPEEDS:
-        for samples in clips(task, speed):
-            heard = [samples] if speed == 1.0 else []
-            heard += [augmenter(samples, chance) for _ in range(copies if speed == 1.0 else (copies + 1) // 2)]
-            rows += [feature_row(one) for one in heard]
-            speeds += [speed] * len(heard)
+    kind = "rows" if speeds == SPEEDS else "more rows"
+    chance = np.random.default_rng(zlib.crc32(f"{task.speaker} {kind}".encode()))
+    rows, at_speed = [], []
+    for speed in speeds:
+        for samples in heard(task, speed):
+            made = [samples] if speed == 1.0 else []
+            made += [augmenter(samples, chance) for _ in range(copies if speed == 1.0 else (copies + 1) // 2)]
+            rows += [feature_row(one) for one in made]
+            at_speed += [speed] * len(made)
     content = io.BytesIO()
-    np.savez(content, rows=np.array(rows, np.float32).reshape(-1, len(COLUMNS)), speed=np.array(speeds, np.float32))
+    np.savez(content, rows=np.array(rows, np.float32).reshape(-1, len(COLUMNS)), speed=np.array(at_speed, np.float32))
     write_whole(target, content.getvalue())
     return len(rows)
 

@@ -112,6 +112,31 @@ def test_each_row_and_its_copies_have_one_clip(folder):
         np.testing.assert_array_equal(own, np.repeat(embeddings[speed == 1.0], 3, axis=0))
 
 
+def test_feature_rows_at_more_speeds_are_taught_too(folder, shipped):
+    before = load_variant_rows(folder, with_teacher=True)
+    with pytest.raises(DatasetError, match=r"amina\.more\.rows\.npz is missing: run scripts/teach\.py with"):
+        load_variant_rows(folder, more_speeds=True)
+    for task in plan(find_speakers([folder.parent / "in"]), validation=0.0):
+        teacher.make(
+            task,
+            folder,
+            lambda clips: shipped.embed_images(np.stack([spectrogram_image(one) for one in clips])),
+            speeds=variants.MORE_SPEEDS,
+        )
+        made = variants.make_rows(task, folder, None, 4, speeds=variants.MORE_SPEEDS)
+        never = lambda *_: pytest.fail("made again")  # noqa: E731
+        assert made == variants.make_rows(task, folder, None, 4, never, speeds=variants.MORE_SPEEDS)
+    more = load_variant_rows(folder, more_speeds=True, with_teacher=True)
+    voices = [f"{name}@{speed:.3g}" for name in NAMES for speed in variants.MORE_SPEEDS]
+    assert set(more.names) - set(before.names) == set(voices)
+    assert load_variant_rows(folder, with_teacher=True).names == before.names  # not asked for
+    for name in NAMES:
+        embeddings, speed = teacher.read(folder / "teacher" / f"{name}.more.npz")
+        for one in variants.MORE_SPEEDS:  # two copies of a clip
+            own = more.teacher[more.speakers == more.names.index(f"{name}@{one:.3g}")]
+            np.testing.assert_array_equal(own, np.repeat(embeddings[speed == np.float32(one)], 2, axis=0))
+
+
 def test_a_centred_teacher_tells_voices_apart_and_its_own_voice_together():
     """Embeddings that are mostly the same for everybody, as after a ReLU."""
     chance = np.random.default_rng(0)
