@@ -68,15 +68,23 @@ class Contest:
         return rows | {name: network.embed(samples) for name, network in self.rivals.items()}
 
     def cells(
-        self, group: Group, rows: dict[str, np.ndarray], owner: np.ndarray, same_recording: np.ndarray
+        self,
+        group: Group,
+        rows: dict[str, np.ndarray],
+        owner: np.ndarray,
+        same_recording: np.ndarray,
+        *,
+        detailed: bool = False,
     ) -> dict[str, Cell]:
         """Cells by model of the tests of a group's members; `owner`: int (tests,), index of the speaker;
-        `same_recording`: bool (tests,), see `core.evaluation.measure`."""
+        `same_recording`: bool (tests,), and `detailed`: see `core.evaluation.measure`."""
         mine = np.isin(owner, group.members)
         place, same = np.searchsorted(group.members, owner[mine]), same_recording[mine]
-        cells = group.heads.measure(Embeddings(*(rows[model][mine] for model in MODELS)), place, same)
+        cells = group.heads.measure(
+            Embeddings(*(rows[model][mine] for model in MODELS)), place, same, detailed=detailed
+        )
         for network, values in rows.items():
             name = f"{network}_cosine" if network in MODELS else network
             means = np.stack([self.means[network][index] for index in group.members])
-            cells[name] = measure_cosine(means, values[mine], place, group.heads.draws, same)
+            cells[name] = measure_cosine(means, values[mine], place, group.heads.draws, same, detailed=detailed)
         return cells

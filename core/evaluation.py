@@ -12,6 +12,7 @@ import numpy as np
 from core.calibration import expected_calibration_error
 from core.embedder import Embeddings
 from core.heads import ANSWERS, Calibration, Heads, probabilities
+from core.resampling import Detail, drawn_again, resampled_eer, resampled_share
 
 RESAMPLES = 2000  # of the bootstrap
 
@@ -28,7 +29,7 @@ class Cell:
     recording that enrolled their speaker, who has no other; they count as strangers' only. With calibrated scores also,
     as shipped: `unknown_false_accept`, strangers' tests given a name; `unknown_false_reject`, tests of people drawn
     answered Unknown, and `refused_right`, the share of those whose likeliest person is the right one; `ece`, the
-    expected calibration error of the answer over all tests of all draws.
+    expected calibration error of the answer over all tests of all draws. `detail`: speaker by speaker, where asked for.
     """
 
     accuracy: float
@@ -43,6 +44,7 @@ class Cell:
     unknown_false_reject: float | None = None
     refused_right: float | None = None
     ece: float | None = None
+    detail: Detail | None = None
 
 
 def equal_error_rate(same: np.ndarray, different: np.ndarray) -> tuple[float, float]:
@@ -116,10 +118,15 @@ class FittedHeads:
         return FittedHeads(draws, tuple(made[: len(draws)]), tuple(made[len(draws) :]))
 
     def measure(
-        self, tests: Embeddings, owner: np.ndarray, same_recording: np.ndarray | None = None
+        self,
+        tests: Embeddings,
+        owner: np.ndarray,
+        same_recording: np.ndarray | None = None,
+        *,
+        detailed: bool = False,
     ) -> dict[str, Cell]:
         """Cells by answer ('cnn', 'ann', 'both'). `owner`: int (tests,), the speaker of each test. `same_recording`:
-        bool (tests,), see `measure`."""
+        bool (tests,), and `detailed`: see `measure`."""
         drawn = [heads.log_odds(tests) for heads in self.of_draws]
         alone = [heads.log_odds(tests) for heads in self.alone]
         return {
@@ -130,6 +137,7 @@ class FittedHeads:
                 np.concatenate([one[answer] for one in alone], axis=1),
                 calibrated=True,
                 same_recording=same_recording,
+                detailed=detailed,
             )
             for answer in ANSWERS
         }
@@ -141,10 +149,13 @@ def measure_cosine(
     owner: np.ndarray,
     draws: np.ndarray,
     same_recording: np.ndarray | None = None,
+    *,
+    detailed: bool = False,
 ) -> Cell:
     """The cell of plain cosine similarity to the mean enrolment embedding: `means` (speakers, D), `tests` (n, D)."""
     scores = tests @ means.T
-    return measure(owner, draws, [scores[:, group] for group in draws], scores, same_recording=same_recording)
+    drawn = [scores[:, group] for group in draws]
+    return measure(owner, draws, drawn, scores, same_recording=same_recording, detailed=detailed)
 
 
 def mean_embedding(embeddings: np.ndarray) -> np.ndarray:
@@ -168,18 +179,20 @@ def measure(
     *,
     calibrated: bool = False,
     same_recording: np.ndarray | None = None,
+    detailed: bool = False,
 ) -> Cell:
     """All measures of one model through one channel.
 
     `owner`: int (tests,), speaker of each test. `drawn[d]`: scores (tests, people) against the people `draws[d]`.
     `alone`: scores (tests, speakers) against each speaker's own model. `calibrated`: scores are log-odds against
     Unknown. `same_recording`: bool (tests,), tests from the recording that enrolled their speaker: they are no test of
-    recognising that speaker, but of refusing a stranger where the speaker is not enrolled.
+    recognising that speaker, but of refusing a stranger where the speaker is not enrolled. `detailed`: with a
+    `core.resampling.Detail`, which takes a second.
     """
     speakers = alone.shape[1]
     same = np.zeros(len(owner), bool) if same_recording is None else same_recording
-    hits, trials = np.zeros(speakers), np.zeros(speakers)
-    accuracies, targets, strangers = [], [], []
+    hits, trials, unknown = np.zeros(speakers), np.zeros(speakers), np.zeros(speakers)
+    accuracies, targets, strangers, target_of, stranger_of = [], [], [], [], []
     rejected, regretted, accepted, confidence, correct = [], [], [], [], []
     for group, scores in zip(draws, drawn, strict=True):
         truth = np.full(speakers, -1)
@@ -194,15 +207,30 @@ def measure(
         best = scores.max(axis=1)
         targets.append(best[mine])
         strangers.append(best[others])
+        target_of.append(owner[mine])
+        stranger_of.append(owner[others])
         if calibrated:
             chances = probabilities(scores)
             answer = chances.argmax(axis=1)
             rejected.append(answer[mine] == len(group))
             regretted.append(right[rejected[-1]])
+            unknown += np.bincount(owner[mine], weights=rejected[-1], minlength=speakers)
             accepted.append(answer[others] < len(group))
             confidence.append(chances.max(axis=1)[mine | others])
             correct.append((answer == np.where(mine, truth, len(group)))[mine | others])
     own = np.arange(speakers) == owner[:, None]
+    detail = None
+    if detailed:
+        times, pairs = drawn_again(speakers), ~own | ~same[:, None]
+        tested, against = np.nonzero(pairs)
+        people = np.concatenate([*target_of, *stranger_of])
+        named = np.arange(len(people)) < sum(map(len, targets))
+        detail = Detail(
+            *(values.astype(int) for values in (trials, hits, unknown)),
+            resampled_share(hits, trials, times),
+            resampled_eer(alone[pairs], own[pairs], [owner[tested], against], times),
+            resampled_eer(np.concatenate([*targets, *strangers]), named, [people], times),
+        )
     return Cell(
         accuracy=_mean(accuracies),
         worst=float(min(accuracies, default=np.nan)),
@@ -216,6 +244,7 @@ def measure(
         unknown_false_reject=_mean(np.concatenate(rejected)) if calibrated else None,
         refused_right=_mean(np.concatenate(regretted)) if calibrated else None,
         ece=expected_calibration_error(np.concatenate(confidence), np.concatenate(correct)) if calibrated else None,
+        detail=detail,
     )
 
 

@@ -11,10 +11,10 @@ bootstrap over speakers.
 Models: cnn, ann, both (the product's SVM heads with cohort), and cnn_cosine, ann_cosine (cosine to the mean enrolment
 embedding: what the networks alone are worth). `--embedder resemblyzer,campplus` adds those networks, by cosine.
 JSON: {"cnn": {"clean": {"accuracy": ..., "worst": ..., "ci95": [.., ..], "eer": ..., "open_set_eer": ...,
-"speakers": ..., "tests": ..., ...}}}, fractions from 0 to 1, null where there was nothing to measure. Tests of another
-length than 5 s are cells named like "clean@2s". Where the genders are known (DIR.csv with the columns speaker and
-gender, or `--genders`) everything is measured within each gender too (pitch helps less there): cells "clean/F",
-"clean/M".
+"speakers": ..., "tests": ..., ...}}}, fractions from 0 to 1, null where there was nothing to measure; what `detailed`
+adds is from speakers drawn again (`core.resampling`). Tests of another length than 5 s are cells named like "clean@2s".
+Where the genders are known (DIR.csv with the columns speaker and gender, or `--genders`) everything is measured within
+each gender too (pitch helps less there): cells "clean/F", "clean/M".
 Exit code 0 with a result, 2 for a folder that cannot be used.
 """
 
@@ -27,7 +27,7 @@ import math
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
 
@@ -43,6 +43,7 @@ from core.dataset.build import audio_files
 from core.errors import DatasetError, SpeakerError
 from core.evaluation import Cell, draw, rivals_only
 from core.protocol import Subject
+from core.resampling import interval
 from core.rival import NETWORKS
 
 NOISE = Path(__file__).resolve().parents[2] / "shared" / "speech" / "noise"
@@ -144,20 +145,42 @@ def heard(
                 "seconds": seconds,
                 **noises,
             }
-            for model, cell in contest.cells(group, joined, owners, single[owners]).items():
+            cells = contest.cells(group, joined, owners, single[owners], detailed=not name)
+            names = [subjects[index].name for index in group.members]
+            for model, cell in cells.items():
                 identity = model if model in NETWORKS else contest.embedder.model_id
-                yield key + name, model, written(cell) | extra | {"model": identity}
+                rivals = {} if model in NETWORKS else {name: cells[name] for name in contest.rivals}
+                yield key + name, model, written(cell) | detailed(cell, names, rivals) | extra | {"model": identity}
 
 
 def written(cell: Cell) -> dict:
     """A cell as JSON has it: what was not measured is null, what does not apply is left out."""
 
-    def plain(value):
-        if isinstance(value, tuple):
-            return [plain(one) for one in value]
-        return None if isinstance(value, float) and math.isnan(value) else value
+    values = asdict(replace(cell, detail=None))
+    return {name: _plain(value) for name, value in values.items() if value is not None}
 
-    return {name: plain(value) for name, value in asdict(cell).items() if value is not None}
+
+def detailed(cell: Cell, names: Sequence[str], rivals: dict[str, Cell]) -> dict:
+    """What a cell's `detail` says, as JSON has it: intervals of the error rates; `by_speaker`, of those tested [tests,
+    right, answered Unknown]; and `beside`, by rival the intervals of this model's figures less the rival's."""
+    if cell.detail is None:
+        return {}
+    mine, measures = cell.detail, ("accuracy", "eer", "open_set_eer")
+    counts = zip(names, mine.asked.tolist(), mine.right.tolist(), mine.refused.tolist(), strict=True)
+    found = {f"{name}_ci95": _plain(interval(getattr(mine, name))) for name in measures[1:]}
+    found["by_speaker"] = {name: [asked, right, refused] for name, asked, right, refused in counts if asked}
+    found["beside"] = {
+        rival: {name: _plain(interval(getattr(mine, name) - getattr(other.detail, name))) for name in measures}
+        for rival, other in rivals.items()
+    }
+    return found
+
+
+def _plain(value):
+    """nan as null, tuples as lists."""
+    if isinstance(value, tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def read_genders(path: Path) -> dict[str, str]:

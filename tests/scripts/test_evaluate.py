@@ -8,7 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from core.evaluation import draw, measure_cosine
+from scripts.evaluate import detailed
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = {"cnn", "ann", "both", "cnn_cosine", "ann_cosine"}
@@ -82,6 +86,34 @@ def test_json_has_every_model_channel_and_measure(made):
             assert all((key in cell) == calibrated for key in CALIBRATED)
             assert all(0.0 <= cell[key] <= 1.0 for key in CALIBRATED if calibrated)
         assert cells["clean"]["tests"] == cells["clean@2s"]["tests"]
+
+
+def test_a_cell_says_who_was_right_and_how_sure_its_rates_are(made):
+    _, results = made
+    for model, cells in results.items():
+        for cell in cells.values():
+            assert all(0.0 <= low <= high <= 1.0 for low, high in (cell["eer_ci95"], cell["open_set_eer_ci95"]))
+            counts = np.array(list(cell["by_speaker"].values()))
+            assert len(counts) == cell["speakers"] and (counts[:, 1:].max(axis=1) <= counts[:, 0]).all()
+            asked, right, refused = counts.sum(axis=0)
+            assert cell["ci95"][0] - 1e-6 <= right / asked <= cell["ci95"][1] + 1e-6
+            assert cell["beside"] == {}  # no rival in this run
+            if model in ("cnn", "ann", "both"):
+                assert refused / asked == pytest.approx(cell["unknown_false_reject"])
+
+
+def test_a_model_is_compared_with_a_rival_on_the_same_speakers():
+    owner = np.repeat(np.arange(8), 5)
+    groups = draw(8, people=3, count=30)
+    tests = np.eye(8)[owner] + np.random.default_rng(3).normal(0.0, 0.3, (40, 8))
+    worse = tests + np.random.default_rng(4).normal(0.0, 0.6, (40, 8))
+    ours, theirs = (measure_cosine(np.eye(8), one, owner, groups, detailed=True) for one in (tests, worse))
+    said = detailed(ours, [f"s{index}" for index in range(8)], {"rival": theirs, "itself": ours})
+    low, high = said["beside"]["rival"]["accuracy"]
+    assert 0.0 < low < ours.accuracy - theirs.accuracy < high
+    assert said["beside"]["rival"]["eer"][1] < 0.0  # lower is better
+    assert said["beside"]["itself"]["open_set_eer"] == [0.0, 0.0]
+    assert set(said["by_speaker"]) == {f"s{index}" for index in range(8)}
 
 
 def test_synthetic_voices_are_told_apart(made):
