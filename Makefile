@@ -46,7 +46,7 @@ evaluate: $(ALL)  ## accuracy and error rates on DIR (one folder per speaker)
 	$(PY) scripts/evaluate.py $(DIR) $(ARGS)
 
 card: DIR ?= ../shared/speech/dev
-card: $(ALL)  ## measure everything on DIR again and write the model card
+card: $(ALL)  ## measure DIR again and write the model card; ARGS="--embedder resemblyzer,campplus": rivals too
 	$(PY) scripts/evaluate.py $(DIR) --channel all --json pretrained/evaluation.json $(ARGS)
 	$(PY) scripts/evaluate.py $(DIR) --channel clean --seconds 1,2,3,5 --json pretrained/evaluation_lengths.json
 	$(PY) scripts/evaluate.py $(DIR) --channel clean,mic --speakers 10 --json pretrained/evaluation_10.json

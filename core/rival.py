@@ -1,5 +1,5 @@
 """The networks of others, measured beside ours and teachers of ours in training (`core.dataset.teacher`): the one that
-a user would take instead, and a far larger one (`core.campplus`). Not imported by the app."""
+a user would take instead, and the one that ours began with (`core.campplus`). Not imported by the app."""
 
 from __future__ import annotations
 

@@ -22,6 +22,8 @@ def stages(facts: dict) -> list[str]:
     shown = (
         "architecture",
         "start",
+        "hidden",
+        "dropout",
         "parameters",
         "voices",
         "voices_with_other_speeds",

@@ -1,6 +1,7 @@
 """What the model card says of teachers and networks."""
 
 from scripts.card_recipes import begun, recipe, taught, teachers
+from scripts.card_tables import beside_table, silenced, speakers_table
 from scripts.card_words import TEACHERS, of_images
 
 
@@ -44,3 +45,28 @@ def test_a_mean_of_runs_tells_both_ways_once():
     )
     assert recipe(other) == "architecture cnn, steps 1; and then: steps 2"
     assert teachers({"mean_with": [{"teacher": 20.0, "taught_by": "campplus"}]}) == {"campplus"}
+
+
+def cell(accuracy: float, eer: float, **more) -> dict:
+    return {"accuracy": accuracy, "eer": eer, "open_set_eer": eer, **more}
+
+
+def test_differences_to_a_rival_and_readers_are_told_where_they_were_measured():
+    sure = {"accuracy": [0.01, 0.05], "eer": [-0.02, 0.004], "open_set_eer": [None, None]}
+    readers = {"1272": [10, 9, 1], "84": [20, 20, 0]}
+    ours = cell(0.97, 0.06, beside={"resemblyzer": sure}, by_speaker=readers, not_enough_speech=0)
+    quiet = cell(0.96, 0.06, not_enough_speech=8)
+    results = {
+        "cnn": {"clean": cell(0.97, 0.06), "quiet": quiet},
+        "both": {"clean": ours, "quiet": quiet},
+        "resemblyzer": {"clean": cell(0.94, 0.07, by_speaker={"1272": [10, 5, 0], "84": [20, 19, 0]})},
+    }
+    (row,) = beside_table(results, ["resemblyzer", "campplus"]).splitlines()[2:]
+    assert row.startswith("| clean | Resemblyzer") and row.count("|") == 6
+    assert "| +3.0 (+1.0 to +5.0) | -1.0 (-2.0 to +0.4) | -1.0 (- to -) |" in row
+    said = speakers_table(results, ["cnn", "both", "resemblyzer"], "clean").splitlines()
+    assert said[2:] == ["| 1272 | 90.0 % | 50.0 % | 10.0 % |", "| 84 | 100.0 % | 95.0 % | 0.0 % |"]
+    assert silenced(results) == "quiet 8"
+    assert (
+        beside_table({"cnn": {}, "both": {}}, ["resemblyzer"]) == speakers_table({"both": {}}, ["both"], "clean") == ""
+    )
