@@ -5,10 +5,8 @@ from __future__ import annotations
 import copy
 import logging
 import os
-import shutil
 import signal
 import socket
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -25,6 +23,7 @@ from demo import gradio_stubs, texts
 from demo.allocator import few_arenas
 from demo.doorkeeper import MIN_PASSWORD, PASSWORD_VARIABLE, Doorkeeper, is_loopback, login
 from demo.leavings import Leavings
+from demo.own_folder import own_folder
 from demo.slices import sweep
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def launch(
     few_arenas()
     gradio_stubs.leave_out()
     print(texts.STARTING, flush=True)
-    with _private_folder(), _ended_politely():
+    with own_folder(), _ended_politely():
         loading = _Loading(home)
         recognizer = loading.ready()  # importing Gradio and loading the weights go on at the same time
         page = build(recognizer)
@@ -116,6 +115,8 @@ def launch(
             pass
         finally:
             page.close(verbose=False)
+            for session in list(page.app.state_holder.session_data):
+                forget(page, session)  # Windows deletes no file that is open
 
 
 class _Loading:
@@ -186,55 +187,59 @@ def _serve(
     public = [number for number, event in page.fns.items() if event.api_visibility == "public"]
     doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page), apart=public)]
     try:
-        _, url, _ = page.launch(
-            server_name=host,
-            server_port=port,
-            inbrowser=open_browser,
-            share=False,
-            quiet=True,
-            prevent_thread_lock=True,
-            show_error=False,
-            run_history=False,
-            footer_links=[],
-            allowed_paths=[],
-            blocked_paths=[str(recognizer.store.home.resolve())],
-            auth=None if local else login(password),
-            auth_message=None if local else texts.PASSWORD_PAGE,
-            app_kwargs={"middleware": doors},
-            max_file_size=MAX_FILE_SIZE,
-            strict_cors=True,
-            ssr_mode=False,
-            pwa=False,
-            enable_monitoring=False,
-            mcp_server=False,
-            state_session_capacity=SESSIONS,
-            theme=theme(),
-            css_paths=[CSS_PATH, CSS_PATH.with_name("compare.css"), CSS_PATH.with_name("people.css")],
-        )
+        with _past_proxies(host):
+            _, url, _ = page.launch(
+                server_name=host,
+                server_port=port,
+                inbrowser=open_browser,
+                share=False,
+                quiet=True,
+                prevent_thread_lock=True,
+                show_error=False,
+                run_history=False,
+                footer_links=[],
+                allowed_paths=[],
+                blocked_paths=[str(recognizer.store.home.resolve())],
+                auth=None if local else login(password),
+                auth_message=None if local else texts.PASSWORD_PAGE,
+                app_kwargs={"middleware": doors},
+                max_file_size=MAX_FILE_SIZE,
+                strict_cors=True,
+                ssr_mode=False,
+                pwa=False,
+                enable_monitoring=False,
+                mcp_server=False,
+                state_session_capacity=SESSIONS,
+                theme=theme(),
+                css_paths=[CSS_PATH, CSS_PATH.with_name("compare.css"), CSS_PATH.with_name("people.css")],
+            )
     except OSError as error:
         raise SpeakerError(texts.PORT_TAKEN.format(port=port or "7860 to 7959", host=host)) from error
     return url
 
 
 @contextmanager
-def _private_folder() -> Iterator[Path]:
-    """A folder of our own for what browsers send and fetch; wiped at the end, however it ends."""
-    folder = Path(tempfile.mkdtemp(prefix="who-is-speaking-"))
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
+def _past_proxies(host: str) -> Iterator[None]:
+    """Gradio asks itself at its own address whether it has started: no proxy is to hear of that. Only meanwhile, as
+    links are fetched through the proxy; and where the variable is set, httpx does not ask the system for others."""
+    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+    ours = ["127.0.0.1", "localhost", "::1", host]
     try:
-        yield folder
+        for name, value in before.items():
+            os.environ[name] = ",".join([*filter(None, [value]), *ours])
+        yield
     finally:
-        shutil.rmtree(folder, ignore_errors=True)
-        if before is None:
-            del os.environ["GRADIO_TEMP_DIR"]
-        else:
-            os.environ["GRADIO_TEMP_DIR"] = before
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
 
 
 @contextmanager
 def _ended_politely() -> Iterator[None]:
-    """SIGTERM ends the app as Ctrl+C does, so that the private folder is wiped."""
+    """SIGTERM ends the app as Ctrl+C does, so that its folder is wiped; so do a terminal that is closed (SIGHUP, not
+    under nohup) and Ctrl+Break on Windows."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -242,8 +247,13 @@ def _ended_politely() -> Iterator[None]:
     def interrupt(*_) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    numbers = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+    before = {one: signal.getsignal(one) for one in numbers}
+    before = {one: handler for one, handler in before.items() if handler is not signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

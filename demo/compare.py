@@ -6,9 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from core.audio import SEGMENT_SECONDS, Audio, resample
+from core.audio import SEGMENT_SECONDS, Audio, concatenate, resample
 from core.comparison import MIN_PEOPLE
 from core.embedder import MODELS
 from core.errors import AudioError, SourceError, SpeakerError
@@ -40,8 +38,7 @@ def from_file(path: str, start: float) -> Audio:
     """5 s of a recording from `start` seconds on. Raises `AudioError`."""
     from core.sources import file
 
-    parts = list(file.blocks(path, start, start + SEGMENT_SECONDS))
-    return resample(parts[0]) if parts else Audio(np.zeros(0, np.float32))
+    return concatenate([resample(part) for part in file.blocks(path, start, start + SEGMENT_SECONDS)])
 
 
 def why(recognizer: Recognizer, sound: Audio | None) -> str:
@@ -73,10 +70,10 @@ def nearest(decision: Decision) -> str:
 def drawn(recognizer: Recognizer, kind: str) -> tuple[VoiceMap | None, str]:
     """The map of everybody, or a notice."""
     try:
-        people = people_of(recognizer)
+        revision, people = recognizer.store.revision(), people_of(recognizer)
         if not enough(people):
             raise SpeakerError(texts.MAP_FEW)
-        made = VoiceMap(people, names_of(recognizer), kind)
+        made = VoiceMap(people, names_of(recognizer), kind, revision=revision)
         return made, made.html()
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return None, trouble(error)
@@ -201,22 +198,18 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield trouble(error)
 
-    def forgotten(made: Exam | None, now: int, latest: HeardClip) -> tuple:
-        """People have changed: an old exam is of no use, and may be of somebody who wanted to be forgotten."""
-        if made is None or made.revision == now:
-            return (gr.skip(),) * 8
-        latest.leave()
-        nothing = gr.update(value=None, visible=HIDDEN)
-        return (
-            notice(texts.STALE),
-            NOT_RUN,
-            None,
-            gr.update(choices=[], value=None, visible=HIDDEN),
-            nothing,
-            "",
-            None,
-            "",
-        )
+    def forgotten(made: Exam | None, map_made: VoiceMap | None, now: int, latest: HeardClip) -> tuple:
+        """People have changed: an exam, a map and an explanation of before are of no use, and may be of somebody who
+        wanted to be forgotten."""
+        examined, drawn_map = (gr.skip(),) * 6, (gr.skip(),) * 2
+        if made is not None and made.revision != now:
+            latest.leave()
+            nothing = gr.update(value=None, visible=HIDDEN)
+            nobody = gr.update(choices=[], value=None, visible=HIDDEN)
+            examined = notice(texts.STALE), NOT_RUN, None, nobody, nothing, ""
+        if map_made is not None and map_made.revision != now:
+            drawn_map = None, ""
+        return *examined, *drawn_map, ""
 
     go.click(examined, [protocol, channel], [status, results, exam, segment], concurrency_limit=EXAMS, **private).then(
         shown, [exam, segment, clip], [player, kept], **private
@@ -225,12 +218,12 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
     ask.click(explain, [exam, segment, file, at], reason, concurrency_limit=EXAMS, **private)
     draw.click(lambda which: drawn(recognizer, which), kind, [voices, picture], concurrency_limit=EXAMS, **private)
     follow.change(lambda on: gr.Timer(active=on), follow, timer, **private)
+    file.upload(lambda _: None, file, None, **private)  # an event that names it: `demo.leavings` follows those
     timer.tick(
         lambda made, *listening: dropped(recognizer, made, listening) or gr.skip(), [voices, *ears], picture, **private
     )
-    revision.change(
-        forgotten, [exam, revision, clip], [status, results, exam, segment, player, kept, voices, picture], **private
-    )
+    stale = [status, results, exam, segment, player, kept, voices, picture, reason]
+    revision.change(forgotten, [exam, voices, revision, clip], stale, **private)
     enrolled = try_it.click(learned, None, said, concurrency_id="enrol", concurrency_limit=1, **private)
 
     def refresh() -> list:

@@ -3,7 +3,8 @@
 Gradio keeps uploads for everybody alike and the state of a page for an hour or more. Here a session is followed by its
 requests: those that start an event name the files it sent, and one long request, the heartbeat, lasts as long as the
 page is open. When it has ended and no other has begun within `GRACE_SECONDS`, the files are deleted and the state is
-forgotten.
+forgotten. Gradio's page never begins a heartbeat anew that broke, so that one that is used again is followed by its
+events: after `IDLE_SECONDS` without any it is gone too.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from pathlib import Path
 from demo.exporting import private_folder
 
 GRACE_SECONDS = 20.0  # s a page may be away (asleep, reloading its connection) before it counts as gone
+IDLE_SECONDS = 900.0  # s without an event after which a page that came back counts as gone: its heartbeat stays away
 MAX_BODY = 1_000_000  # bytes of a request that are looked through for files
 JOIN, HEARTBEAT = "/gradio_api/queue/join", "/gradio_api/heartbeat/"
 
@@ -36,7 +38,8 @@ def discard(paths: Iterable[str | os.PathLike | None]) -> int:
                 continue
             real.unlink()
             gone += 1
-            real.parent.rmdir()
+            if real.parent != root:
+                real.parent.rmdir()
         except (OSError, ValueError):
             continue  # gone already, or its folder holds something else
     return gone
@@ -73,12 +76,19 @@ class Leavings:
     events that look after their files themselves (`demo.api`)."""
 
     def __init__(
-        self, app, *, forget: Callable[[str], None], apart: Collection[int] = (), grace: float = GRACE_SECONDS
+        self,
+        app,
+        *,
+        forget: Callable[[str], None],
+        apart: Collection[int] = (),
+        grace: float = GRACE_SECONDS,
+        idle: float = IDLE_SECONDS,
     ):
-        self._app, self._forget, self._apart, self._grace = app, forget, apart, grace
+        self._app, self._forget, self._apart, self._grace, self._idle = app, forget, apart, grace, idle
         self._files: dict[str, set[str]] = defaultdict(set)
         self._beats: dict[str, int] = defaultdict(int)
         self._waiting: set[asyncio.Task] = set()
+        self._alarms: dict[str, asyncio.TimerHandle] = {}  # of sessions without a heartbeat
 
     async def __call__(self, scope, receive, send) -> None:
         path = scope.get("path", "")
@@ -91,19 +101,26 @@ class Leavings:
 
     async def _followed(self, session: str, scope, receive, send) -> None:
         self._beats[session] += 1
+        if alarm := self._alarms.pop(session, None):
+            alarm.cancel()
         try:
             await self._app(scope, receive, send)
         finally:
             self._beats[session] -= 1
-            task = asyncio.create_task(self._gone(session))
-            self._waiting.add(task)  # the loop itself keeps no hold of it
-            task.add_done_callback(self._waiting.discard)
+            self._leave_soon(session)
+
+    def _leave_soon(self, session: str) -> None:
+        task = asyncio.get_running_loop().create_task(self._gone(session))
+        self._waiting.add(task)  # the loop itself keeps no hold of it
+        task.add_done_callback(self._waiting.discard)
 
     async def _gone(self, session: str) -> None:
         await asyncio.sleep(self._grace)
         if self._beats.get(session, 0) > 0:
             return  # it came back
         self._beats.pop(session, None)
+        if alarm := self._alarms.pop(session, None):
+            alarm.cancel()
         for path in self._files.pop(session, ()):
             await asyncio.to_thread(let_go, path, session)
         await asyncio.to_thread(self._forget, session)
@@ -130,6 +147,10 @@ class Leavings:
             return  # Gradio will refuse it
         if not isinstance(session, str) or event in self._apart:
             return
+        if self._beats.get(session, 0) <= 0:
+            if session in self._alarms:
+                self._alarms[session].cancel()
+            self._alarms[session] = asyncio.get_running_loop().call_later(self._idle, self._leave_soon, session)
         for path in set(paths_in(data)):
             with suppress(OSError, ValueError):  # no path at all
                 hold(path, session)

@@ -124,10 +124,13 @@ def build_tab(recognizer: Recognizer) -> Tab:
         try:
             for said, lanes, rows, path in listen(recognizer, current, work):
                 if current.left:
-                    return
+                    break
                 news = {status: said, shown: lanes, details: rows}
                 yield news if path == playing else {**news, player: job_view.player(path)}
                 playing = path
+            if current.left:  # another recording came: Gradio says the last update of a generator once more
+                yield {status: gr.skip()}
+                return
             files = exports(current, private_folder()) if current.answers else {}
             links = {button: files[form] for form, button in zip(FORMATS, saves, strict=True)} if files else {}
             yield {**resting, saving: visibility(saving, files), **links}
@@ -145,8 +148,12 @@ def build_tab(recognizer: Recognizer) -> Tab:
         yield from go(before, work)
 
     def example(name: str, before: Job) -> Iterator[dict]:
-        played = Path(tempfile.mkdtemp(prefix="example-", dir=private_folder())) / clip(name).name
-        shutil.copyfile(clip(name), played)  # the browser may fetch files from there only
+        try:
+            played = Path(tempfile.mkdtemp(prefix="example-", dir=private_folder())) / clip(name).name
+            shutil.copyfile(clip(name), played)  # the browser may fetch files from there only
+        except OSError as error:
+            yield {status: trouble(error)}
+            return
         yield from go(before, Work(path=str(played), copied=True))
 
     def look(address: str, before: Looked) -> Iterator[tuple]:

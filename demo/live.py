@@ -22,7 +22,7 @@ from demo.live_view import microphone_warning, view
 from demo.notice_view import notice, trouble
 from demo.palette import colours
 from demo.sight import HIDDEN, layout, seen, visibility
-from demo.slices import stamp, sweep, sweep_soon
+from demo.slices import stamp, sweep_now_and_then, sweep_soon
 from demo.tab import Tab
 from demo.verdict import build_live_row
 
@@ -55,17 +55,26 @@ def hear_slice(recognizer: Recognizer, path: str | None, ear: LiveEar) -> tuple[
             finally:
                 Path(path).unlink(missing_ok=True)  # nothing of a voice stays on the disk
             ear.hear(samples, rate, complete=stamp(path))
-        sweep()
+        sweep_now_and_then()
         return screen_of(recognizer, ear.look(recognizer)), ""
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return view(ear.moment, {}), trouble(error)
 
 
-def stopped(recognizer: Recognizer, ear: LiveEar) -> tuple[str, SavedSession]:
-    """The screen after the browser's microphone was stopped, the last answer stays; and the session to be saved."""
+def stopped(recognizer: Recognizer, ear: LiveEar) -> tuple[str, SavedSession, str]:
+    """The screen after the browser's microphone was stopped, the last answer stays; the session to be saved, and a
+    notice where it cannot be."""
     moment = ear.end(recognizer)
     sweep_soon()
-    return screen_of(recognizer, moment), save(recognizer, ear)
+    return screen_of(recognizer, moment), *kept(recognizer, ear)
+
+
+def kept(recognizer: Recognizer, ear: LiveEar) -> tuple[SavedSession, str]:
+    """The session to be saved, and a notice where it cannot be."""
+    try:
+        return save(recognizer, ear), ""
+    except OSError as error:
+        return SavedSession(), notice(texts.SAVE_FAILED.format(reason=reason(error)), "error")
 
 
 def begun(recognizer: Recognizer, ear: LiveEar, keep: bool) -> tuple[str, str]:
@@ -182,12 +191,12 @@ def build_tab(recognizer: Recognizer) -> Tab:
         return *begun(recognizer, current, wished), visibility(saving, False)
 
     def _stopped(current: LiveEar) -> tuple:
-        html, saved = stopped(recognizer, current)
-        return html, *offered(saved)
+        html, saved, sentence = stopped(recognizer, current)
+        return html, sentence or gr.skip(), *offered(saved)
 
     microphone.start_recording(_begun, [ear, keep], [screen, said, saving], **private)
-    microphone.stop_recording(_stopped, ear, [screen, *files], **private)
-    watcher.stop(_stopped, ear, [screen, *files], **private)  # the browser gave no microphone
+    microphone.stop_recording(_stopped, ear, [screen, said, *files], **private)
+    watcher.stop(_stopped, ear, [screen, said, *files], **private)  # the browser gave no microphone
     microphone.stream(
         partial(hear_slice, recognizer),
         [microphone, ear],
@@ -204,11 +213,12 @@ def build_tab(recognizer: Recognizer) -> Tab:
         """Another microphone: what this computer's heard until now is not lost."""
         here, listened = choice == texts.COMPUTER_MICROPHONE, ears.running
         ears.stop()
-        kept = offered(save(recognizer, ears.ear)) if listened else tuple(gr.skip() for _ in files)
+        saved, lost = kept(recognizer, ears.ear) if listened else (None, "")
+        links = offered(saved) if listened else tuple(gr.skip() for _ in files)
         screened = screen_of(recognizer, ears.look()) if listened else gr.skip()
         shown, sentence = found_devices() if here else (gr.update(choices=[(texts.SYSTEM_DEFAULT, "")], value=""), "")
         boxes = gr.update(visible=not here), visibility(computer_box, here)  # a microphone taken away is closed
-        return *boxes, shown, sentence, gr.Timer(active=False), *resting, screened, *kept
+        return *boxes, shown, sentence or lost, gr.Timer(active=False), *resting, screened, *links
 
     def found_devices() -> tuple:
         choices, sentence = device_choices()
@@ -224,12 +234,14 @@ def build_tab(recognizer: Recognizer) -> Tab:
         html, sentence, more = look_computer(recognizer, ears)
         if more:
             return html, gr.skip(), gr.skip(), *(gr.skip() for _ in range(2 + len(files)))
-        return html, sentence, gr.Timer(active=False), *resting, *offered(save(recognizer, ears.ear))
+        saved, lost = kept(recognizer, ears.ear)
+        return html, sentence or lost, gr.Timer(active=False), *resting, *offered(saved)
 
     def ended(ears: ComputerEar) -> tuple:
         ears.stop()
         html, sentence, _ = look_computer(recognizer, ears)
-        return html, sentence, gr.Timer(active=False), *resting, *offered(save(recognizer, ears.ear))
+        saved, lost = kept(recognizer, ears.ear)
+        return html, sentence or lost, gr.Timer(active=False), *resting, *offered(saved)
 
     def learned() -> Iterator[str]:
         yield from enrol_examples(recognizer)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
+from core.errors import UnknownSpeaker
 from core.microphone_match import differences
 from core.recognizer import Recognizer
 from core.segments import clock
@@ -94,7 +95,10 @@ def microphone_warning(recognizer: Recognizer, moment: Moment) -> str:
     if not name or not heard:
         return ""
     now = [one.quality for one in (*heard, moment.current)]
-    sessions = [one for one in recognizer.store.sessions(name) if one.model_id == recognizer.model_id]
+    try:
+        sessions = [one for one in recognizer.store.sessions(name) if one.model_id == recognizer.model_id]
+    except UnknownSpeaker:  # deleted since
+        return ""
     best = min((differences(one.qualities, now) for one in sessions), key=len, default=[])
     return texts.OTHER_MICROPHONE.format(name=name, difference=best[0]) if best else ""
 

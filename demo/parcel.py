@@ -38,8 +38,13 @@ class Parcel:
 
     def leave(self) -> None:
         """The page is gone: nothing of the voices stays."""
-        discard([self.written])
+        self.drop()
         self.__init__()
+
+    def drop(self) -> None:
+        """Delete the file that was written."""
+        discard([self.written])
+        self.written = None
 
     def make(self, recognizer: Recognizer, names: Sequence[str], passphrase: str, again: str) -> list[str]:
         """Write the file with these people (none named: everybody) to `written`; their names.
@@ -52,7 +57,7 @@ class Parcel:
         if not people:
             raise StoreError(texts.EXPORT_NOBODY)
         content = people_file.write(people, passphrase or None)
-        discard([self.written])
+        self.drop()
         folder = Path(tempfile.mkdtemp(prefix="people-", dir=private_folder()))
         path = folder / f"people-{time.strftime('%Y-%m-%d')}.json"
         path.write_bytes(content)

@@ -56,7 +56,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    parcel = gr.State(Parcel())
+    parcel, revision = gr.State(Parcel()), gr.State(-1)
     with gr.Accordion(texts.PARCEL, open=False, elem_id="parcel"), gr.Row(elem_classes="parts"):
         with gr.Column(min_width=300):
             gr.HTML(f"<h3>{texts.EXPORT_TITLE}</h3><p>{texts.EXPORT_TEXT}</p>")
@@ -111,6 +111,14 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
         yield html, gr.update(value=current.written, label=label, visible=True), "", ""
 
     hidden = gr.update(visible=HIDDEN)
+
+    def changed(current: Parcel) -> tuple:
+        """Who was deleted is in no file that is still to be had."""
+        if not current.written:
+            return gr.skip(), gr.skip()
+        current.drop()
+        return notice(texts.EXPORT_STALE), gr.update(value=None, visible=HIDDEN)
+
     # what an import shows: passphrase, what is inside, the question about clashes, the button
     shown = [told, sealed, inside, clash, take]
     unasked = visibility(warning, False)
@@ -157,6 +165,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             return html, *(gr.skip() for _ in range(5)), unasked, ""
         return html, plain, "", hidden, hidden, None, unasked, ""
 
+    revision.change(changed, parcel, [made, save], **private)
     make.click(pack, [parcel, who, secret, again], [made, save, secret, again], concurrency_limit=2, **private)
     gr.on([upload.upload, upload.clear], received, [parcel, upload], shown, concurrency_limit=2, **private)
     gr.on([unlock.click, key.submit], unlocked, [parcel, key], [*shown, key], concurrency_limit=2, **private)
@@ -174,6 +183,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     ]
 
     def refresh() -> list:
-        return [gr.update(choices=[profile.name for profile in recognizer.store.profiles()])]
+        names = [profile.name for profile in recognizer.store.profiles()]
+        return [gr.update(choices=names), recognizer.store.revision()]
 
-    return [who], refresh, events
+    return [who, revision], refresh, events

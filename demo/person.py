@@ -112,7 +112,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    chosen, asked, revision, presses = gr.State(None), gr.State((EVERYBODY, None)), gr.State(-1), gr.State(Presses())
+    chosen, asked, revision, presses = gr.State(None), gr.State(None), gr.State(-1), gr.State(Presses())
     find = gr.Dropdown([], label=people_texts.FIND, visible=HIDDEN, elem_id="person")
     with gr.Column(elem_id="person-page"):  # in sight exactly when it says something: people.css
         page = gr.HTML("")
@@ -235,10 +235,12 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
 
     def ask_session(name: str | None, number: int | None) -> tuple:
         if not number:
-            return unasked(), "", (EVERYBODY, None), notice(people_texts.REMOVE_NONE, "error")
+            return unasked(), "", None, notice(people_texts.REMOVE_NONE, "error")
         return ask(number, name, people_texts.REMOVE_SURE.format(name=name))
 
-    def confirmed(question: tuple[int, str | None]) -> tuple:
+    def confirmed(question: tuple[int, str | None] | None) -> tuple:
+        if question is None:  # the server was started again, or forgot a page that was away for long
+            return notice(people_texts.ASK_AGAIN, "error"), unasked()
         about, name = question  # as it was asked, whoever has been chosen since
         if about == EVERYBODY:
             return deleted_all(recognizer), unasked()

@@ -6,6 +6,7 @@ import os
 import re
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from demo.leavings import held
@@ -13,6 +14,7 @@ from demo.leavings import held
 SLICE_NAMES = "audio-*.wav"  # as `live.js` calls a slice; Gradio's page calls everything audio.wav
 _STAMP = re.compile(r"audio-(\d{1,12})\.wav")
 WAITING_SECONDS = 10.0  # s a slice may wait to be taken
+_swept = float("-inf")  # when, on the monotonic clock
 
 
 def stamp(path: str | os.PathLike) -> float | None:
@@ -22,7 +24,8 @@ def stamp(path: str | os.PathLike) -> float | None:
 
 
 def sweep(*, older_than: float = WAITING_SECONDS) -> int:
-    """Delete slices that are at least `older_than` seconds old and that no event has named; how many."""
+    """Delete slices that are at least `older_than` seconds old and that no event has named, and folders that are empty
+    as long: Gradio makes one for every slice. How many slices."""
     folder, gone = os.environ.get("GRADIO_TEMP_DIR"), 0
     if not folder:
         return 0
@@ -34,7 +37,19 @@ def sweep(*, older_than: float = WAITING_SECONDS) -> int:
                 gone += 1
         except OSError:
             continue  # taken at this moment
+    for place in Path(folder).glob("*/"):
+        with suppress(OSError):  # it holds something, or is gone
+            if time.time() - place.stat().st_mtime >= older_than:
+                place.rmdir()
     return gone
+
+
+def sweep_now_and_then() -> None:
+    """`sweep`, unless that was within `WAITING_SECONDS`: it looks at everything that is there."""
+    global _swept
+    if abs(time.monotonic() - _swept) >= WAITING_SECONDS:
+        _swept = time.monotonic()
+        sweep()
 
 
 def sweep_soon() -> None:

@@ -7,6 +7,7 @@ from core.recognizer import Recognizer
 from tests.conftest import free_port
 
 GRACE = 0.5  # s
+IDLE = 2.5  # s
 
 
 @pytest.fixture(scope="session")
@@ -53,11 +54,11 @@ def server(recognizer, folder):
     from demo.allocator import few_arenas
 
     few_arenas()  # as `app.launch` does
-    usual = leavings.GRACE_SECONDS
-    leavings.Leavings.__init__.__kwdefaults__["grace"] = GRACE
+    usual = dict(leavings.Leavings.__init__.__kwdefaults__)
+    leavings.Leavings.__init__.__kwdefaults__ |= {"grace": GRACE, "idle": IDLE}
     page = app.build(recognizer)
     port = free_port()
     url = app._serve(page, recognizer, host="127.0.0.1", port=port, open_browser=False, password=None)
     yield page, url
     page.close(verbose=False)
-    leavings.Leavings.__init__.__kwdefaults__["grace"] = usual
+    leavings.Leavings.__init__.__kwdefaults__ |= usual

@@ -4,6 +4,7 @@ import os
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +15,14 @@ from core.audio import SAMPLE_RATE
 from core.errors import SourceError, SpeakerError
 from core.heads import UNKNOWN
 from core.recognizer import Recognizer
-from demo import compare_texts, enrolling, job_view, link_or_file, person, speakers, texts
+from demo import app, compare_texts, enrolling, job_view, link_or_file, person, speakers, texts
 from demo.app import build, launch
 from demo.examples import clip, missing_examples
 from demo.gauge import speech_in
 from demo.job import Job, Work
 from demo.sight import AWAY, HIDDEN, layout, visibility
 from demo.take import Take
+from tests.conftest import free_port
 from tests.core.media_server import MediaServer
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -286,3 +288,20 @@ def test_a_port_that_is_taken_is_said_and_nothing_is_left(home, monkeypatch, tmp
             launch(home=home, host="127.0.0.1", port=port, open_browser=False)
     assert "GRADIO_TEMP_DIR" not in os.environ
     assert not list(tmp_path.glob("who-is-speaking-*"))
+
+
+def test_a_proxy_does_not_hear_that_the_app_starts(recognizer, monkeypatch):
+    """Gradio asks itself over HTTP: where all must go through a proxy it would not start."""
+    asked = []
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        threading.Thread(target=lambda: asked.append(proxy.accept()), daemon=True).start()
+        address = f"http://127.0.0.1:{proxy.getsockname()[1]}"
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, address)
+        monkeypatch.setenv("NO_PROXY", "example.org")
+        monkeypatch.delenv("no_proxy", raising=False)
+        page = build(recognizer)
+        url = app._serve(page, recognizer, host="127.0.0.1", port=free_port(), open_browser=False, password=None)
+        page.close(verbose=False)
+        assert url.startswith("http://127.0.0.1:") and not asked
+        assert os.environ["NO_PROXY"] == "example.org" and "no_proxy" not in os.environ

@@ -164,3 +164,27 @@ def test_which_is_better_is_a_question_of_people(exam):
 def test_nobody_is_no_map(empty):
     voices, said = compare.drawn(empty, "pca")
     assert voices is None and "three pieces" in said
+
+
+def test_map_and_explanation_of_who_was_deleted_go_without_an_exam(people):
+    from demo.app import build
+
+    page = build(people)
+    picture = next(block for block in page.blocks.values() if block.elem_id == "compare-map")
+    (change,) = [event for event in page.fns.values() if picture in event.outputs and len(event.outputs) > 2]
+    voices, _ = compare.drawn(people, "pca")
+    *_, kept_map, kept_picture, _ = change.fn(None, voices, people.store.revision(), HeardClip())
+    assert kept_map == kept_picture == {"__type__": "update"}
+    people.store.delete("Amina")
+    status, *_, gone_map, gone_picture, reason = change.fn(None, voices, people.store.revision(), HeardClip())
+    assert status == {"__type__": "update"} and gone_map is None and gone_picture == reason == ""
+
+
+def test_five_seconds_are_explained_across_a_full_minute(tmp_path):
+    """Files are read minute by minute."""
+    path = tmp_path / "long.wav"
+    soundfile.write(path, np.linspace(-0.5, 0.5, 70 * SAMPLE_RATE), SAMPLE_RATE)
+    heard = compare.from_file(str(path), 57.0)
+    assert heard.duration == pytest.approx(5.0, abs=0.01)
+    assert (np.diff(heard.samples) > -1e-4).all()  # in one piece
+    assert compare.from_file(str(path), 68.0).duration == pytest.approx(2.0, abs=0.01)

@@ -9,7 +9,7 @@ from core.audio import SAMPLE_RATE, resample
 from demo import leavings, slices, texts
 from demo.live_ear import LiveEar
 from tests.demo.browserless import Page, file_data, wav
-from tests.demo.conftest import GRACE
+from tests.demo.conftest import GRACE, IDLE
 
 
 def files(folder) -> list[str]:
@@ -67,6 +67,20 @@ def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
     assert os.path.exists(mine)
     again.close()
     assert until(lambda: not os.path.exists(mine))
+
+
+def test_a_page_whose_heartbeat_broke_is_followed_by_what_it_sends(server, folder, voice):
+    """Gradio's page begins no other heartbeat: a telephone that was locked for a minute."""
+    _, url = server
+    page = Page(url)
+    page.close()
+    time.sleep(2 * GRACE)  # forgotten
+    for _ in range(3):  # it is used again, for longer than it may be idle
+        path = page.upload("recording.wav", wav(voice("kofi_test").samples, SAMPLE_RATE))
+        page.run(page.event("enrol-microphone", "input"), [None, file_data(path)])
+        time.sleep(IDLE / 2)
+        assert os.path.exists(path)
+    assert until(lambda: not os.path.exists(path))
 
 
 def sent_by_two(server, sound) -> tuple[list[Page], str]:
@@ -150,3 +164,20 @@ def test_slices_that_nobody_took_are_swept_and_nothing_else(folder):
     assert all(path.exists() for path in paths[1:])
     leavings.let_go(needed, "page")
     assert not needed.exists()
+
+
+def test_folders_of_slices_that_were_taken_are_swept(folder):
+    """Gradio makes one for every slice, and each look at them takes longer the more there are."""
+    empty, young, full = (folder / name for name in ("empty", "young", "full"))
+    for place in (empty, young, full):
+        place.mkdir()
+    (full / "recording.wav").write_bytes(b"sound")
+    for place in (empty, full):
+        os.utime(place, (time.time() - 60,) * 2)
+    slices.sweep()
+    assert not empty.exists() and young.exists() and (full / "recording.wav").exists()
+    leavings.discard([full / "recording.wav"])
+    young.rmdir()
+    in_the_root = folder / "recording.wav"
+    in_the_root.write_bytes(b"sound")
+    assert leavings.discard([in_the_root]) == 1 and folder.exists()

@@ -204,3 +204,20 @@ def test_what_is_missing_to_enrol_from_here_is_said(empty, name, consent, spans,
     *_, (html, done) = enrol_here.enrol(empty, job, found, name, consent, False)
     assert not done and html.count("notice-error") == 1 and said[:20].lower() in html.lower()
     assert empty.store.profiles() == []
+
+
+def test_a_recording_that_another_one_replaced_has_no_last_word(recognizer, tmp_path, monkeypatch):
+    """When a generator ends Gradio says its last update once more, over what the other has drawn meanwhile."""
+    import gradio as gr
+
+    from demo.app import build
+
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
+    page = build(recognizer)
+    button = next(block for block in page.blocks.values() if block.elem_id == "example-conversation")
+    (press,) = [event for event in page.fns.values() if (button._id, "click") in event.targets]
+    drawn = press.fn(Job())
+    current = next(value for value in next(drawn).values() if isinstance(value, Job))
+    current.leave()
+    *_, last = drawn
+    assert list(last.values()) == [gr.skip()]

@@ -27,8 +27,8 @@ def test_a_session_is_saved_and_its_sound_only_on_request(recognizer, voice, tmp
         ear.hear(voice("kofi_test").between(0, 5).samples, SAMPLE_RATE, missing=0.0)
         ear.look(recognizer)
         ear.hear(voice("kofi_test").between(6, 9).samples, SAMPLE_RATE, missing=1.0)
-        html, saved = live.stopped(recognizer, ear)
-        assert texts.STOPPED in html
+        html, saved, trouble = live.stopped(recognizer, ear)
+        assert texts.STOPPED in html and trouble == ""
         assert [Path(path).suffix for path in saved.timelines.values()] == [".json", ".csv", ".rttm"]
         found = json.loads(Path(saved.timelines["json"]).read_text())
         assert [(one["segment"]["start"], one["both"]["name"]) for one in found["segments"]] == [
@@ -46,8 +46,28 @@ def test_a_session_is_saved_and_its_sound_only_on_request(recognizer, voice, tmp
 
 
 def test_nothing_heard_is_nothing_to_save(recognizer, tmp_path):
-    html, saved = live.stopped(recognizer, LiveEar())
-    assert saved == SavedSession() and texts.STOPPED in html
+    html, saved, trouble = live.stopped(recognizer, LiveEar())
+    assert saved == SavedSession() and trouble == "" and texts.STOPPED in html
+
+
+def test_a_session_that_cannot_be_written_is_said_and_the_page_goes_on(recognizer, voice, tmp_path, monkeypatch):
+    ear = LiveEar()
+    ear.begin()
+    ear.hear(voice("kofi_test").between(0, 6).samples, SAMPLE_RATE, missing=0.0)
+    ear.look(recognizer)
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "gone"))
+    html, saved, trouble = live.stopped(recognizer, ear)
+    assert texts.STOPPED in html and saved == SavedSession() and "cannot be written to files" in trouble
+
+
+def test_who_is_deleted_while_they_speak_has_no_microphone_to_compare(people, voice):
+    ear = LiveEar()
+    ear.hear(voice("kofi_test").between(0, 11).samples, SAMPLE_RATE, missing=0.0)
+    moment = ear.look(people)
+    assert moment.current.both.name == "Kofi" and moment.closed
+    people.store.delete_all()
+    assert live_view.microphone_warning(people, moment) == ""
+    assert "Kofi" in live.screen_of(people, moment)
 
 
 def test_the_speech_meter_and_one_line_of_advice(recognizer, voice):
@@ -124,7 +144,7 @@ def test_the_last_answer_stays_when_listening_ends(recognizer, voice):
     ear = LiveEar()
     ear.hear(voice("amina_test").samples[: 6 * SAMPLE_RATE], SAMPLE_RATE)
     assert texts.LISTENING in live.view(ear.look(recognizer), {})
-    html, _ = live.stopped(recognizer, ear)
+    html, *_ = live.stopped(recognizer, ear)
     assert texts.STOPPED in html and '<div class="card-name">Amina</div>' in html
 
 

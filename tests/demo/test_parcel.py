@@ -130,3 +130,17 @@ def test_embeddings_of_another_length_under_these_weights_are_refused(parcel, re
         entries(elsewhere, parcel.people)
     said, done = parcel_part.taken_up(elsewhere, parcel, texts.CLASH_SKIP)
     assert not done and "was changed" in said and elsewhere.store.profiles() == []
+
+
+def test_who_is_deleted_is_in_no_file_that_is_still_to_be_had(parcel, people):
+    from demo.app import build
+
+    page = build(people)
+    save = next(block for block in page.blocks.values() if block.elem_id == "export-save")
+    (change,) = [event for event in page.fns.values() if save in event.outputs and len(event.inputs) == 1]
+    assert all(update == {"__type__": "update"} for update in change.fn(parcel))  # none was made yet
+    parcel_part.exported(people, parcel, [], "", "")
+    written = Path(parcel.written)
+    said, button = change.fn(parcel)
+    assert not written.exists() and parcel.written is None
+    assert texts.EXPORT_STALE in said and button["visible"] == "hidden" and button["value"] is None

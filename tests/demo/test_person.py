@@ -109,3 +109,18 @@ def test_a_press_that_was_overtaken_is_not_the_last():
     assert presses.is_last({"press": 2.5}) and not presses.is_last({"press": 2.0})
     assert presses.is_last({"press": 2.5}) and presses.is_last({"press": 7}) and presses.is_last({"name": "Kofi"})
     assert not presses.is_last({"press": 2.5}) and presses.is_last({"press": "now"})
+
+
+def test_a_question_that_the_server_forgot_deletes_nobody(people):
+    """The page was away for long, or the app was started again: what "yes" answers is not known any more."""
+    from demo.app import build
+
+    page = build(people)
+    yes = next(block for block in page.blocks.values() if block.elem_id == "delete-yes")
+    (confirm,) = [event for event in page.fns.values() if (yes._id, "click") in event.targets]
+    (asked,) = confirm.inputs
+    said, _ = confirm.fn(asked.value)
+    assert "press Delete once more" in said
+    assert [one.name for one in people.store.profiles()] == ["Amina", "Kofi"]
+    said, _ = confirm.fn((person.PERSON, "Amina"))
+    assert "notice-good" in said and [one.name for one in people.store.profiles()] == ["Kofi"]

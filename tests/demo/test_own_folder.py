@@ -1,0 +1,77 @@
+"""The app's temporary folder: wiped however the app ends, or by the next one."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from demo import own_folder
+
+ROOT = Path(__file__).resolve().parents[2]
+APP = """
+import sys, threading
+from demo.app import _ended_politely
+from demo.own_folder import own_folder
+with own_folder() as folder, _ended_politely():
+    try:
+        (folder / "voice.wav").write_bytes(b"a voice")
+        print(folder, flush=True)
+        while not threading.Event().wait(0.2):
+            pass
+    except KeyboardInterrupt:
+        pass
+"""
+
+
+@pytest.fixture
+def place(tmp_path, monkeypatch) -> Path:
+    """The system's temporary folder, for this test."""
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setenv("TMPDIR", str(tmp_path))
+    monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
+    return tmp_path
+
+
+def running(*before: str) -> tuple[subprocess.Popen, Path]:
+    """An app's process, and its folder with a voice in it."""
+    process = subprocess.Popen([*before, sys.executable, "-c", APP], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    with process.stdout as said:
+        folder = Path(said.readline().strip())
+    assert (folder / "voice.wav").exists()
+    return process, folder
+
+
+def test_what_a_killed_app_left_goes_with_the_next_one_and_what_runs_is_left_alone(place):
+    alive, kept = running()
+    killed, left = running()
+    killed.kill()
+    killed.wait()
+    assert (left / "voice.wav").exists()  # nobody could wipe it
+    assert own_folder.wipe_left_behind() == 0  # too young: it might be one that is just being made
+    long_ago = time.time() - 3600
+    for folder in (left, kept):
+        os.utime(folder, (long_ago, long_ago))
+    (place / "who-is-speaking-link").symlink_to(place.parent)
+    with own_folder.own_folder() as mine:
+        assert not left.exists() and (kept / "voice.wav").exists() and mine.exists()
+    assert not mine.exists() and (place / "who-is-speaking-link").is_symlink() and "GRADIO_TEMP_DIR" not in os.environ
+    alive.terminate()
+    alive.wait(timeout=30)
+    assert not kept.exists()
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on Windows")
+def test_a_terminal_that_is_closed_ends_the_app_politely_unless_it_was_to_stay(place):
+    process, folder = running()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait(timeout=30) == 0 and not folder.exists()
+    process, folder = running("nohup")
+    process.send_signal(signal.SIGHUP)
+    time.sleep(1.0)
+    assert process.poll() is None and folder.exists()
+    process.terminate()
+    assert process.wait(timeout=30) == 0 and not folder.exists()
