@@ -1,4 +1,4 @@
-"""`gr.Blocks` that takes no file but those that were sent to it, and says so in a sentence.
+"""`gr.Blocks` that takes no file but those that were sent to it, and says in a sentence what went wrong.
 
 Gradio itself fetches an address that an event names in the place of a file; this program makes no connection that
 nobody asked for (SECURITY.md), so the address is refused before.
@@ -6,12 +6,13 @@ nobody asked for (SECURITY.md), so the address is refused before.
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Any
 
 import gradio as gr
 
-from core.errors import SourceError
+from core.errors import SourceError, SpeakerError
 from demo import texts
 from demo.exporting import private_folder
 from demo.leavings import paths_in
@@ -30,6 +31,20 @@ class Page(gr.Blocks):
             counts = {"name": block_fn.api_name, "wanted": len(block_fn.inputs), "given": len(inputs)}
             raise refusal(SourceError(texts.API_COUNT.format(**counts)))
         return await super().preprocess_data(block_fn, inputs, *more, **settings)
+
+    async def call_function(self, *event, **settings) -> dict[str, Any]:
+        """Raises `gr.Error` for what an event does not catch itself: of anything else the page would show nothing."""
+        try:
+            return await super().call_function(*event, **settings)
+        except gr.Error:
+            raise
+        except Exception as error:
+            ours = isinstance(error, SpeakerError)
+            if not ours:
+                logging.getLogger("demo").error("unexpected", exc_info=error)
+            raise gr.Error(
+                str(error) if ours else texts.INTERNAL, title=texts.TROUBLE, print_exception=False
+            ) from error
 
 
 def was_sent(given: str) -> bool:

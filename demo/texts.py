@@ -213,6 +213,7 @@ API_NO_BOOL = "{what} must be true or false"
 API_NO_SECONDS = "{what} must be a number of seconds"
 API_NO_CONSENT = 'consent is missing: ask the person, and send this sentence as consent: "{sentence}"'
 
+TROUBLE = "That did not work"
 INTERNAL = "something went wrong inside the program; the terminal it was started from shows what. Try again"
 PASSWORD_ASK = "Password for other computers, at least {count} characters: "
 PASSWORD_NEEDED = (
