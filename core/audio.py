@@ -151,7 +151,7 @@ def stream(
                 yield Audio(joined[:block])
                 waiting, held = [joined[block:]], len(joined) - block
         if total == 0:
-            raise DecodeError(f"{name} holds no sound: zero samples were decoded")
+            raise DecodeError(f"{name} holds no sound: zero samples were decoded; record again, or get it anew")
         if held:
             yield Audio(np.concatenate(waiting))
         if (found := ending.cut_off(total / SAMPLE_RATE)) is not None:
@@ -240,6 +240,10 @@ def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) ->
             for piece in _resampled(_blocks(file), file.samplerate):
                 yielded = yielded or len(piece) > 0
                 yield piece
+        if not yielded:  # a recorder that died before it wrote the length: FFmpeg reads to the end
+            handle.seek(0)
+            yield from ffmpeg.pieces(handle, name, ending)
+            ending.broken = True
     except (soundfile.LibsndfileError, RuntimeError) as error:
         if yielded:
             ending.broken = True  # what was there is used, as every player does

@@ -49,22 +49,56 @@ def decoded(handle: BinaryIO) -> Iterator[Message]:
         if not container.streams.audio:
             yield {"refused": "{name} has no sound track"}
             return
-        resampler = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         yielded = False
+        damage: list[Exception] = []  # since the last sound
         yield {"stated": stated_by_container(container.format.name, container.streams.audio[0])}
         try:
-            for frame in container.decode(container.streams.audio[0]):
-                frame.pts = None  # broken time stamps must not insert silence
-                for out in resampler.resample(frame):
-                    yielded = True
-                    yield to_mono(out.to_ndarray().reshape(-1))
-            for out in resampler.resample(None):
-                yield to_mono(out.to_ndarray().reshape(-1))
+            for samples in _resampled(_frames(container, damage)):
+                yielded = True
+                yield samples
         except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: a stream that began later
-            if yielded:
-                yield {"broken": True}
-            else:
-                yield {"refused": f"{{name}} breaks off before any sound ({reason(error)})"}
+            damage.append(error)
+        if damage and yielded:
+            yield {"broken": True}
+        elif damage:
+            yield {"refused": f"{{name}} breaks off before any sound ({reason(damage[0])})"}
+
+
+def _frames(container, damage: list[Exception]) -> Iterator:
+    """Decoded frames of the first sound track. A damaged packet is passed over, as every player does; what is wrong
+    with those that no sound came after is in `damage`."""
+    import av
+
+    for packet in container.demux(container.streams.audio[0]):
+        try:
+            frames = packet.decode()
+        except av.FFmpegError as error:
+            damage.append(error)
+            continue
+        if frames:
+            damage.clear()
+        yield from frames
+
+
+def _resampled(frames: Iterator) -> Iterator[np.ndarray]:
+    """16 kHz mono; the number of channels and the rate may change on the way, as on television."""
+    import av
+
+    resampler, kind = None, None
+    for frame in frames:
+        now = frame.format.name, frame.layout.name, frame.sample_rate
+        if now != kind:
+            yield from _flushed(resampler)
+            resampler, kind = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE), now
+        frame.pts = None  # broken time stamps must not insert silence
+        for out in resampler.resample(frame):
+            yield to_mono(out.to_ndarray().reshape(-1))
+    yield from _flushed(resampler)
+
+
+def _flushed(resampler) -> Iterator[np.ndarray]:
+    for out in [] if resampler is None else resampler.resample(None):
+        yield to_mono(out.to_ndarray().reshape(-1))
 
 
 def stated_duration(handle: BinaryIO) -> float | None:

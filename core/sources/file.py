@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Callable, Iterator
 
-from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio, Source, stream
+from core.audio import BLOCK_SECONDS, MAX_SECONDS, SAMPLE_RATE, Audio, Source, stream
 from core.cut_off import CutOff
 from core.errors import SourceError
 from core.segments import clock
@@ -34,7 +35,12 @@ def blocks(
     first = round((start or 0.0) * SAMPLE_RATE)
     last = None if end is None else round(end * SAMPLE_RATE)
     position, given = 0, False
-    for block in stream(source, block_seconds=block_seconds, cut_off=lambda what: note(cut_off_note(what))):
+    most = MAX_SECONDS if end is None or end > MAX_SECONDS else math.inf  # nothing is read behind the end
+
+    def cut_off(what: CutOff) -> None:
+        note(cut_off_note(what))
+
+    for block in stream(source, max_seconds=most, block_seconds=block_seconds, cut_off=cut_off):
         wanted = block.samples[max(0, first - position) : None if last is None else max(0, last - position)]
         position += len(block)
         if len(wanted):

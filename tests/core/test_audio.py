@@ -188,6 +188,40 @@ def test_a_cut_off_container_is_refused_or_short(original, container, codec):
         decode(data[:60])
 
 
+@pytest.mark.parametrize(("container", "codec"), [("ipod", "aac"), ("matroska", "aac"), ("adts", "aac")])
+def test_a_damaged_packet_is_passed_over(original, container, codec):
+    """As players do: what follows is heard, and nothing is said to break off."""
+    data = bytearray(by_ffmpeg(at_rate(np.tile(original, 4), 48_000, 1), 48_000, container, codec))
+    for place in range(len(data) // 2, len(data) // 2 + 4):
+        data[place] ^= 0xFF
+    said = []
+    heard = concatenate(list(stream(bytes(data), cut_off=said.append)))
+    assert heard.duration > 4 * SECONDS - 1.0 and not [one for one in said if one.found < 4 * SECONDS - 1.0]
+
+
+def test_channels_and_rate_may_change_on_the_way(original):
+    """Television, and recordings that were joined byte by byte."""
+    parts = [(48_000, 2), (48_000, 1), (44_100, 1)]
+    data = b"".join(by_ffmpeg(at_rate(original, rate, channels), rate, "adts", "aac") for rate, channels in parts)
+    assert decode(data).duration == pytest.approx(3 * SECONDS, abs=0.3)
+
+
+@pytest.mark.parametrize(("whole", "sound"), [(36, 0), (0, 0), (0xFFFFFFFF, 0)])
+def test_a_wav_whose_recorder_died_before_it_wrote_the_length(original, whole, sound):
+    content = bytearray(wav_header(SAMPLE_RATE, 0) + (original * 32_767).astype("<i2").tobytes())
+    struct.pack_into("<I", content, 4, whole)
+    struct.pack_into("<I", content, 40, sound)
+    said = []
+    heard = concatenate(list(stream(bytes(content), cut_off=said.append)))
+    assert_same_sound(heard, original)
+    assert len(said) == 1  # it is not whole
+
+
+def test_a_wav_without_sound_says_so():
+    with pytest.raises(DecodeError, match="holds no sound: zero samples were decoded; record again"):
+        decode(wav_header(SAMPLE_RATE, 0))
+
+
 @pytest.mark.parametrize(
     ("container", "subtype"),
     [("WAV", "PCM_16"), ("FLAC", "PCM_16"), ("OGG", "VORBIS"), ("OGG", "OPUS"), ("MP3", "MPEG_LAYER_III")],

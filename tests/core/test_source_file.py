@@ -5,7 +5,7 @@ import pytest
 import soundfile
 
 from core.audio import SAMPLE_RATE, concatenate
-from core.errors import DecodeError, SourceError
+from core.errors import AudioTooLong, DecodeError, SourceError
 from core.sources.file import blocks, check_range, duration
 
 RATE = 8_000  # Hz
@@ -99,3 +99,24 @@ def test_duration_of_no_sound_is_not_known(tmp_path):
     assert duration(tmp_path / "missing.wav") is None
     with pytest.raises(DecodeError):
         list(blocks(path, 1.0, 2.0))
+
+
+def test_a_part_of_what_is_longer_than_is_followed(tmp_path):
+    """13 hours, of which only the beginning is asked for; the whole is refused at once."""
+    path = tmp_path / "conference.wav"
+    rate, seconds = 1_000, 13 * 3600
+    with soundfile.SoundFile(path, "w", rate, 1, subtype="PCM_U8") as file:
+        file.write(np.zeros(0, np.float32))
+    header = bytearray(path.read_bytes())
+    header[4:8], header[-4:] = (
+        (len(header) - 8 + rate * seconds).to_bytes(4, "little"),
+        (rate * seconds).to_bytes(4, "little"),
+    )
+    with path.open("wb") as file:
+        file.write(header)
+        file.truncate(len(header) + rate * seconds)
+    assert duration(path) == seconds
+    assert sum(len(one) for one in blocks(path, 30.0, 90.0)) == 60 * SAMPLE_RATE
+    for end in (None, 12.5 * 3600):
+        with pytest.raises(AudioTooLong, match="longer than 12 hours"):
+            next(blocks(path, 30.0, end))
