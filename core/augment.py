@@ -138,10 +138,16 @@ class WaveformAugmenter:
     @cache
     def shared(root: Path | None, rooms: Path | None = None) -> WaveformAugmenter:
         """One augmenter per process, its noise read once from a folder."""
-        from core.dataset.build import audio_files, noise_segments
+        from core.dataset.noise import noise_segments
+        from core.dataset.recordings import audio_files
 
         files = audio_files(root) if root else []
         return WaveformAugmenter([piece for path in files for piece in noise_segments(path)], rooms=rooms)
+
+    @staticmethod
+    def anew(root: Path | None, rooms: Path | None = None) -> WaveformAugmenter:
+        """One that has heard nobody yet, with the noise of `shared`: what it makes depends on nobody else's sound."""
+        return WaveformAugmenter(WaveformAugmenter.shared(root, rooms).noise, rooms=rooms)
 
     def __call__(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         out = samples

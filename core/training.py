@@ -11,7 +11,7 @@ import math
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -59,6 +59,7 @@ class Recipe:
 
 Targets = np.ndarray | tuple[np.ndarray, np.ndarray]  # labels; or labels, and what a teacher hears
 Batch = tuple[np.ndarray, Targets]  # inputs, targets
+Plain = str | float | bool | None  # what JSON gives back as it was
 
 
 def drawn(
@@ -96,8 +97,10 @@ def fit(
     validate: Callable[[], float] | None = None,
     every: int = 500,
     minutes: float | None = None,
+    known_by: Mapping[str, Plain] | None = None,
 ) -> bool:
-    """Train to `recipe.steps`, going on from the checkpoint in `folder` where there is one.
+    """Train to `recipe.steps`, going on from the checkpoint in `folder` where there is one; `DatasetError` where that
+    was begun with another recipe, or with another value in `known_by`: what else decides the result, by name.
 
     `batches(step)` yields (inputs, targets) from that batch on. Every `every` steps a checkpoint is written and a line
     goes to `log.csv`. Returns False when `minutes` ran out first; call again to go on.
@@ -105,7 +108,8 @@ def fit(
     from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
-    step = _resume(model, folder, recipe)
+    known_by = dict(known_by or {})
+    step = _resume(model, folder, recipe, known_by)
     margin = (model.loss[0] if isinstance(model.loss, list) else model.loss).margin
     began, losses, hits = time.monotonic(), [], []
     with tqdm(total=recipe.steps, initial=step, unit="batch", mininterval=5) as bar:
@@ -124,7 +128,7 @@ def fit(
                 _give_back_memory()
             late = minutes is not None and time.monotonic() - began > 60 * minutes
             if step % every == 0 or step == recipe.steps or late:
-                _checkpoint(model, folder, recipe, step)
+                _checkpoint(model, folder, recipe, step, known_by)
                 score = validate() if validate else float("nan")
                 _log(folder, step, np.mean(losses), np.mean(hits), score, time.monotonic() - began)
                 bar.set_postfix(loss=f"{np.mean(losses):.2f}", accuracy=f"{np.mean(hits):.1%}", eer=f"{score:.2%}")
@@ -141,14 +145,14 @@ def _give_back_memory() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _checkpoint(model, folder: Path, recipe: Recipe, step: int) -> None:
+def _checkpoint(model, folder: Path, recipe: Recipe, step: int, known_by: dict[str, Plain]) -> None:
     """Weights and optimizer state in one file, replaced whole."""
     variables = [*model.variables, *model.optimizer.variables]
     partial = folder / "checkpoint.partial.npz"
     np.savez(
         partial,
         step=step,
-        recipe=json.dumps(asdict(recipe)),
+        recipe=json.dumps(asdict(recipe) | known_by),
         **{f"v{index}": np.asarray(_array(variable)) for index, variable in enumerate(variables)},
     )
     partial.replace(folder / "checkpoint.npz")
@@ -160,7 +164,7 @@ def _array(variable) -> np.ndarray:
     return ops.convert_to_numpy(variable)
 
 
-def _resume(model, folder: Path, recipe: Recipe) -> int:
+def _resume(model, folder: Path, recipe: Recipe, known_by: dict[str, Plain]) -> int:
     """The step to go on from: 0 without a checkpoint. `DatasetError` when the checkpoint is of another network."""
     path = folder / "checkpoint.npz"
     model.optimizer.build(model.trainable_variables)
@@ -169,7 +173,7 @@ def _resume(model, folder: Path, recipe: Recipe) -> int:
     step = restore(path, [*model.variables, *model.optimizer.variables])
     with np.load(path, allow_pickle=False) as file:
         begun = json.loads(str(file["recipe"]))
-    for name, value in asdict(recipe).items():
+    for name, value in (asdict(recipe) | known_by).items():
         if name not in ("steps", "warm_up") and begun.get(name, value) != value:
             raise DatasetError(
                 f"{folder} was begun with {name.replace('_', ' ')} {begun[name]}, now it is {value}: say the same to "

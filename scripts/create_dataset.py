@@ -36,11 +36,12 @@ from core.dataset.audiobooks import (
     make_speaker,
     probe_of,
 )
-from core.dataset.build import SPLITS_BY, Recording, build, build_noise, find_speakers, plan
+from core.dataset.build import SPLITS_BY, Recording, build, find_speakers, plan
 from core.dataset.fetch import Guest
 from core.dataset.librivox import ARCHIVE, LIBRIVOX, books
 from core.dataset.links import Links, here
 from core.dataset.links import make_speaker as make_linked
+from core.dataset.noise import build_noise
 from core.dataset.recordings import listed_speakers
 from core.dataset.selection import (
     Rules,

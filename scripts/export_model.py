@@ -29,9 +29,11 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")  # its ONNX export is the o
 import numpy as np
 
 from core.calibration import NEUTRAL, Trials, calibrate, expected_calibration_error, joined, simulate
-from core.dataset.build import audio_files, find_speakers, noise_segments
+from core.dataset.manifest import read_rows
+from core.dataset.noise import noise_segments
+from core.dataset.recordings import audio_files, find_speakers
 from core.embedder import PRETRAINED, Embedder, Embeddings
-from core.errors import SpeakerError
+from core.errors import DatasetError, SpeakerError
 from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
@@ -180,10 +182,22 @@ def main(argv: list[str] | None = None) -> int:
     return 0
 
 
+def held_out_names(dataset: Path) -> list[str]:
+    """The speakers whom the dataset keeps from training; `DatasetError` where it trains on them too."""
+    sides = {side: {row.speaker for row in read_rows(dataset) if row.split == side} for side in ("train", "validation")}
+    if both := sides["train"] & sides["validation"]:
+        raise DatasetError(
+            f"{len(both)} speakers of {dataset} are in training and validation: a calibration wants voices that no "
+            "network was trained on; make it with --split speaker"
+        )
+    return sorted(sides["validation"])
+
+
 def exported(args: argparse.Namespace) -> dict:
     """Everything into `args.output`; what is worth telling."""
     from tqdm import tqdm
 
+    names = held_out_names(args.dataset)
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
     if args.beside:
@@ -194,7 +208,6 @@ def exported(args: argparse.Namespace) -> dict:
     write_description(args, recipes, asdict(NEUTRAL), {})
     embedder = Embedder(args.output)
     cohort = cohort_of(args, embedder)
-    names = load_features(args.dataset, "validation").names
     voices = held_out_voices(
         find_speakers(args.recordings),
         names,

@@ -85,6 +85,12 @@ def main(argv: list[str] | None = None) -> int:
         validate=lambda: validation_eer(body.predict_on_batch(held.values), held.speakers, held.sessions),
         every=args.every,
         minutes=args.minutes,
+        known_by={
+            "dataset": examples.fingerprint(),
+            "dropout": args.dropout,
+            "teacher": args.teacher,
+            "labels": args.labels,
+        },
     )
     more = {name: getattr(args, name) for name in ("hidden", "dropout", "teacher", "labels")}
     save_run(args.output, body, recipe, examples, architecture="ann", **more)

@@ -185,13 +185,13 @@ def begin_with_campplus(model, body, weights: Mapping[str, np.ndarray], made_of:
         kernel.assign(np.eye(*kernel.shape))
 
 
-def begin_with_run(model, body, run: Path) -> None:
+def begin_with_run(model, body, run: Path, voices: Sequence[str]) -> None:
     """A finished run's weights; those for its teacher only where it had one. The directions of its voices too, unless
-    it was trained on other voices, or at other speeds: then they begin anew."""
+    it was trained on others than `voices`, or at other speeds: then they begin anew."""
     recipe, checkpoint = run / "recipe.json", run / "checkpoint.npz"
     told = json.loads(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
     directions = model.get_layer("cosines").variables
-    if len(told.get("speakers", ())) not in (0, directions[0].shape[1]):
+    if list(told.get("speakers", voices)) != list(voices):
         restore(checkpoint, body.variables)
         if told.get("teacher") and len(model.outputs) > 1:
             model.get_layer("teacher").kernel.assign(teacher_kernel(checkpoint, body))
@@ -258,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
         elif args.start.suffix == ".onnx":
             begin_with_exported(model, body, args.start, made_of)
         else:
-            begin_with_run(model, body, args.start)
+            begin_with_run(model, body, args.start, examples.names)
 
     def validate() -> float:
         images = held.values.astype(np.float32) / np.float32(255.0)
@@ -273,6 +273,9 @@ def main(argv: list[str] | None = None) -> int:
         validate=validate,
         every=args.every,
         minutes=args.minutes,
+        known_by={"dataset": examples.fingerprint()}
+        | {name: getattr(args, name) for name in ("precision", "teacher", "labels", "augment", "head_only")}
+        | {"favour": str(args.favour)},
     )
     more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
     more |= {"labels": args.labels, "favour": args.favour, "augment": args.augment, "head_only": args.head_only}

@@ -7,9 +7,7 @@ that was interrupted goes on where it stopped.
 from __future__ import annotations
 
 import csv
-import hashlib
 import io
-import json
 import math
 import os
 import random
@@ -21,16 +19,16 @@ from typing import BinaryIO
 
 import numpy as np
 
-from core.audio import SEGMENT_SECONDS, Audio, decode, stream
-from core.dataset.manifest import Row, safe_name, write_rows
+from core.audio import SEGMENT_SECONDS, Audio, stream
+from core.dataset.fingerprint import fingerprint, names_in
+from core.dataset.manifest import Row, short_name, write_rows
 from core.dataset.part import PartWriter, forget, rows_of, skipped_in
 from core.dataset.recordings import EXTENSIONS, Recording, audio_files, find_speakers, unique
 from core.dataset.storage import Storage
 from core.dataset.workers import one_thread, run
 from core.errors import AudioError, DatasetError, DecodeError, SourceError
-from core.segments import fit, normalise, prepare, speech_segments
+from core.segments import prepare, speech_segments
 from core.sources.file import blocks
-from core.spectrogram import spectrogram_image, write_png
 
 __all__ = [
     "EXTENSIONS",
@@ -38,11 +36,9 @@ __all__ = [
     "Task",
     "audio_files",
     "build",
-    "build_noise",
     "build_speaker",
     "find_speakers",
     "join",
-    "noise_segments",
     "plan",
     "write_whole",
 ]
@@ -106,8 +102,8 @@ def build_speaker(task: Task, folder: str | Path | Storage) -> str:
 
     What is there already and was made of the same recordings with the same settings is not made again.
     """
-    storage, made_of = Storage.of(folder), _fingerprint(task)
-    finished = skipped_in(storage, task.speaker, made_of)
+    storage, made = Storage.of(folder), made_of(task)
+    finished = skipped_in(storage, task.speaker, made)
     if finished is not None:
         return "\n".join(finished)
     forget(storage, task.speaker)
@@ -120,22 +116,21 @@ def build_speaker(task: Task, folder: str | Path | Storage) -> str:
     prefixes: set[str] = set()
     with one_thread(), PartWriter(storage, task.speaker, shards=task.shards, keep_clips=task.copies > 0) as part:
         for recording in task.recordings:
-            prefix = f"{safe_name(recording.session)}_{safe_name(recording.stem)}"
+            prefix = f"{short_name(recording.session)}_{short_name(recording.stem)}"
             prefix = unique(prefix.replace(".", "_") if task.shards else prefix, prefixes)
-            prefixes.add(prefix)
             for start, samples in _prepared(recording, skipped):
                 split = _side(recording, task, chance)
                 name = f"{prefix}_{round(start * 1000):08d}"
                 part.add(name, samples, feature_row(samples), _row(task.speaker, name, recording, start, split))
         if task.copies:
             _augmented(task, storage, part.clips())
-        part.finish(made_of, skipped, len(COLUMNS))
+        part.finish(made, skipped, len(COLUMNS))
     return "\n".join(skipped)
 
 
 def finished(task: Task, folder: str | Path | Storage) -> bool:
     """Is the speaker's part there, made of the same recordings with the same settings?"""
-    return skipped_in(Storage.of(folder), task.speaker, _fingerprint(task)) is not None
+    return skipped_in(Storage.of(folder), task.speaker, made_of(task)) is not None
 
 
 def set_apart(recording: Recording, task: Task) -> bool:
@@ -168,30 +163,11 @@ def _row(speaker: str, name: str, recording: Recording, start: float, split: str
     )
 
 
-def _fingerprint(task: Task) -> str:
-    """SHA-256 of everything that decides a speaker's part."""
-    settings = [sorted(task.validation_sessions), task.validation_share, task.seed, task.copies, bool(task.noise)]
-    files = [_known_by(recording) for recording in task.recordings]
-    more = [["shards"]] if task.shards else []
-    return hashlib.sha256(json.dumps([settings, files, *more]).encode()).hexdigest()
-
-
-def _known_by(recording: Recording) -> list:
-    """What tells a recording from another, also from one of other content under the same name."""
-    known = [recording.session, recording.name, _size(recording), recording.language]
-    told = [recording.split, recording.reader_id, recording.book, recording.section, recording.source]
-    part = [recording.start, recording.end] if recording.start or recording.end < math.inf else []
-    return [*known, *([told + part] if any(told) or part else [])]  # a folder says no more than `known`
-
-
-def _size(recording: Recording) -> int:
-    """Bytes; -1 when there is no such file, 0 for what is made here and known by its name."""
-    if recording.made:
-        return 0
-    if isinstance(recording.path, Path):
-        return recording.path.stat().st_size if recording.path.exists() else -1
-    where, _, name = recording.path.rpartition("/")
-    return Storage.of(where).size(name)
+def made_of(task: Task) -> str:
+    """A hash of everything that decides a speaker's part."""
+    noise = names_in(task.noise) if task.copies else []
+    settings = [sorted(task.validation_sessions), task.validation_share, task.seed, task.copies, noise, task.shards]
+    return fingerprint(task.recordings, settings)
 
 
 def _as_text(name: str) -> str:
@@ -229,7 +205,7 @@ def _augmented(task: Task, storage: Storage, clips: np.ndarray) -> None:
     from core.augment import WaveformAugmenter
     from core.spectral import feature_row
 
-    augmenter = WaveformAugmenter.shared(task.noise)
+    augmenter = WaveformAugmenter.anew(task.noise)
     chance = np.random.default_rng(task.seed)
     made = [feature_row(augmenter(np.array(clip), chance)) for _ in range(task.copies) for clip in clips]
     if made:
@@ -292,32 +268,3 @@ def join(speakers: Iterable[str], folder: str | Path | Storage) -> int:
         storage.put("features.csv", scratch / "features.csv")
         storage.put("segments.csv", scratch / "segments.csv")
     return count
-
-
-def build_noise(root: Path, folder: str | Path | Storage) -> int:
-    """Images of every noise file (5 s pieces, level set, nothing cut) for mixing in training; returns their number."""
-    storage = Storage.of(folder)
-    count, names = 0, set()
-    for path in audio_files(root):
-        name = unique(safe_name(path.stem), names)
-        names.add(name)
-        for index, samples in enumerate(noise_segments(path)):
-            target = f"noise/{name}_{index:03d}.png"
-            if not storage.exists(target):
-                content = io.BytesIO()
-                write_png(spectrogram_image(samples), content)
-                storage.write(target, content.getvalue())
-            count += 1
-    storage.tidy(all_mine=True)
-    return count
-
-
-def noise_segments(path: Path) -> list[np.ndarray]:
-    """A noise file as 5 s pieces at the set level; empty when it cannot be read or holds nothing."""
-    try:
-        audio = decode(path, max_seconds=600)
-    except AudioError:
-        return []
-    size = round(SEGMENT_SECONDS * audio.rate)
-    pieces = [audio.samples[start : start + size] for start in range(0, len(audio), size)]
-    return [fit(normalise(Audio(piece).samples)) for piece in pieces if len(piece) >= size // 2 and np.any(piece)]

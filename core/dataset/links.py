@@ -23,7 +23,7 @@ import numpy as np
 
 from core.audio import SAMPLE_RATE, Audio
 from core.dataset.build import Task, build_speaker, finished, sound_of
-from core.dataset.manifest import safe_name
+from core.dataset.manifest import safe_name, short_name
 from core.dataset.recordings import Recording, is_link, unique
 from core.dataset.storage import Storage
 from core.errors import AudioError, Cancelled, DatasetError, LinkError, SourceError
@@ -127,9 +127,8 @@ def make_speaker(task: Task, storage: Storage, keep_wav: bool = True) -> str:
     for recording in whole.recordings if keep_wav else ():
         if recording.made or recording.start or recording.end < math.inf:
             end = "end" if recording.end == math.inf else f"{recording.end:g}"
-            name = f"{safe_name(recording.session)}/{safe_name(recording.stem)}_{recording.start:g}-{end}"
-            name = unique(name, names)
-            names.add(name)
+            stem = f"{short_name(recording.stem)}_{recording.start:g}-{end}"
+            name = unique(f"{short_name(recording.session)}/{stem}", names)
             target = f"wav/{task.speaker}/{name}.wav"
             if anew or not storage.exists(target):
                 _cut(recording, target, storage)

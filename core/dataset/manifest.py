@@ -16,8 +16,10 @@ DIR/parts/...                                 per-speaker results; what a resume
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import MISSING, asdict, dataclass, fields
 from pathlib import Path
@@ -52,6 +54,7 @@ class Row:
     source: str = ""
 
 
+LONGEST = 60  # characters of a name in file names
 COLUMNS = tuple(field.name for field in fields(Row))
 REQUIRED = tuple(field.name for field in fields(Row) if field.default is MISSING)
 
@@ -59,6 +62,16 @@ REQUIRED = tuple(field.name for field in fields(Row) if field.default is MISSING
 def safe_name(text: str) -> str:
     """A file name of letters, digits, dot, dash and underscore only; never empty, never hidden, never a parent."""
     return re.sub(r"[^A-Za-z0-9._-]+", "_", text).strip("._") or "unnamed"
+
+
+def short_name(text: str) -> str:
+    """`safe_name` of at most `LONGEST` characters, which differs where the texts do: with letters of their hash where
+    it was cut, or letters outside of ASCII were lost."""
+    made = safe_name(text)
+    if len(made) <= LONGEST and text.isascii():
+        return made
+    known = hashlib.sha256(unicodedata.normalize("NFC", text).encode(errors="surrogateescape")).hexdigest()[:8]
+    return f"{made[: LONGEST - 9]}-{known}"
 
 
 def write_rows(path: Path, rows: Iterable[Row]) -> int:

@@ -5,11 +5,10 @@ from __future__ import annotations
 import csv
 import math
 import re
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.dataset.manifest import SPLITS, safe_name
+from core.dataset.manifest import SPLITS, short_name
 from core.errors import DatasetError, LinkError
 from core.sources.link import parse_link
 
@@ -73,13 +72,14 @@ def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:
     With several roots a speaker is called `<root>-<speaker>`, so that equal numbers of two corpora stay two people.
     """
     found: dict[str, tuple[Recording, ...]] = {}
+    taken: set[str] = set()
     for root in roots:
         if not root.is_dir():
             raise DatasetError(f"{root} is not a folder; expected {root}/<speaker>/<recordings>")
         for folder in sorted(path for path in root.iterdir() if path.is_dir()):
             files = audio_files(folder)
             if files:
-                name = unique(safe_name(f"{root.name}-{folder.name}" if len(roots) > 1 else folder.name), found)
+                name = unique(short_name(f"{root.name}-{folder.name}" if len(roots) > 1 else folder.name), taken)
                 found[name] = tuple(Recording(file, _session(file, folder)) for file in files)
     if not found:
         shown = ", ".join(str(root) for root in roots)
@@ -87,11 +87,13 @@ def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:
     return found
 
 
-def unique(name: str, taken: Container[str]) -> str:
-    """The name, with a number behind it where another name was made safe to the same letters."""
+def unique(name: str, taken: set[str]) -> str:
+    """The name, with a number behind it where another name was made safe to the same letters, small or large: to some
+    systems these are one file. Adds it to `taken`."""
     made, number = name, 2
-    while made in taken:
+    while made.casefold() in taken:
         made, number = f"{name}-{number}", number + 1
+    taken.add(made.casefold())
     return made
 
 
@@ -109,6 +111,7 @@ def listed_speakers(path: Path) -> dict[str, tuple[Recording, ...]]:
     """
     found: dict[str, list[Recording]] = {}
     names: dict[str, str] = {}
+    taken: set[str] = set()
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
             reader = csv.DictReader(file)
@@ -122,7 +125,7 @@ def listed_speakers(path: Path) -> dict[str, tuple[Recording, ...]]:
                 if not who:
                     raise DatasetError(f"{path}, line {reader.line_num}: no speaker: name one")
                 if who not in names:
-                    names[who] = unique(safe_name(who), found)
+                    names[who] = unique(short_name(who), taken)
                 found.setdefault(names[who], []).append(recording)
     except OSError as error:
         raise DatasetError(f"{path} cannot be read: {error.strerror or error}") from error

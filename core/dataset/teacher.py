@@ -19,7 +19,7 @@ from pathlib import Path
 import numpy as np
 
 from core.dataset.build import Task, write_whole
-from core.dataset.variants import ROOM_EVERY, SPEEDS, Heard, clips, named
+from core.dataset.variants import ROOM_EVERY, SPEEDS, Heard, clips, is_of, made_of, named
 from core.errors import DatasetError
 
 Embed = Callable[[list[np.ndarray]], np.ndarray]  # clips, float32 (SEGMENT_SAMPLES,) each -> (n, D)
@@ -39,8 +39,8 @@ def make(
     `at_most`: the teacher hears so many clips of a voice, evenly chosen; the rest have the mean of these. `heard` gives
     the speaker's clips at a speed.
     """
-    target = folder / "teacher" / named(task.speaker, speeds)
-    if target.is_file():
+    target, made = folder / "teacher" / named(task.speaker, speeds), made_of(task, speeds)
+    if is_of(target, made):
         return len(read(target)[1])
     rows, at_speed = [], []
     for speed in speeds:
@@ -51,7 +51,8 @@ def make(
     if not rows:
         return 0
     content = io.BytesIO()
-    np.savez(content, embeddings=np.concatenate(rows).astype(np.float16), speed=np.array(at_speed, np.float32))
+    told = np.concatenate(rows).astype(np.float16)
+    np.savez(content, embeddings=told, speed=np.array(at_speed, np.float32), made_of=made)
     write_whole(target, content.getvalue())
     return len(at_speed)
 

@@ -4,6 +4,7 @@ DIR/variants/<speaker>.npz        images uint8 (n, BANDS, FRAMES); speed float32
 DIR/variants/<speaker>.more.npz   the same at `MORE_SPEEDS`, where they were asked for
 DIR/variants/<speaker>.rows.npz   feature rows float32 (n, columns), as recorded and of augmented copies; speed (n,)
 DIR/variants/<speaker>.more.rows.npz   the same at `MORE_SPEEDS`
+                                  each with a fingerprint of what it was made of: of anything else it is made anew
 
 A voice played faster or slower has another pitch and another vocal tract: to training it is one more speaker
 (Yamamoto et al. 2019, "Speaker augmentation and bandwidth extension for deep speaker embedding"). A room is what
@@ -27,6 +28,7 @@ import numpy as np
 
 from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample
 from core.dataset.build import Task, set_apart, sound_of, write_whole
+from core.dataset.fingerprint import fingerprint, names_in
 from core.errors import AudioError, SourceError
 from core.segments import normalise, prepare, speech_segments
 from core.spectrogram import BANDS, FRAMES, spectrogram_image
@@ -77,6 +79,19 @@ def rows_named(speaker: str, speeds: Sequence[float] = SPEEDS) -> str:
     return f"{named(speaker, speeds).removesuffix('.npz')}.rows.npz"
 
 
+def made_of(task: Task, *settings: object) -> str:
+    """A hash of the training recordings of a speaker and of how they are used."""
+    return fingerprint([one for one in task.recordings if not set_apart(one, task)], *settings)
+
+
+def is_of(path: Path, made: str) -> bool:
+    """Is the file there, and was it made of that? One that does not say (made before it could) is taken as it is."""
+    if not path.is_file():
+        return False
+    with np.load(path, allow_pickle=False) as file:
+        return "made_of" not in file or str(file["made_of"]) == made
+
+
 def make(
     task: Task, folder: Path, rooms: Path | None, heard: Heard = clips, *, speeds: Sequence[float] = SPEEDS
 ) -> int:
@@ -91,8 +106,8 @@ def make(
         heard = overdriven(samples, chance) if chance.random() < OVERDRIVEN else reverberant(samples, chance, rooms)
         return normalise(heard)
 
-    target = folder / "variants" / named(task.speaker, speeds)
-    if target.is_file():
+    target, made = folder / "variants" / named(task.speaker, speeds), made_of(task, speeds, names_in(rooms))
+    if is_of(target, made):
         return len(read(target).images)
     chance = np.random.default_rng(zlib.crc32(target.stem.encode()))
     images, at_speed, in_room = [], [], []
@@ -110,6 +125,7 @@ def make(
         images=np.array(images, np.uint8).reshape(-1, BANDS, FRAMES),
         speed=np.array(at_speed, np.float32),
         room=np.array(in_room, bool),
+        made_of=made,
     )
     write_whole(target, content.getvalue())
     return len(images)
@@ -131,20 +147,22 @@ def make_rows(
     from core.spectral import COLUMNS, feature_row
 
     target = folder / "variants" / rows_named(task.speaker, speeds)
-    if target.is_file():
+    made = made_of(task, speeds, names_in(rooms), names_in(task.noise), copies)
+    if is_of(target, made):
         return len(read_rows(target)[1])
-    augmenter = WaveformAugmenter.shared(task.noise, rooms)
+    augmenter = WaveformAugmenter.anew(task.noise, rooms)
     kind = "rows" if speeds == SPEEDS else "more rows"
     chance = np.random.default_rng(zlib.crc32(f"{task.speaker} {kind}".encode()))
     rows, at_speed = [], []
     for speed in speeds:
         for samples in heard(task, speed):
-            made = [samples] if speed == 1.0 else []
-            made += [augmenter(samples, chance) for _ in range(copies if speed == 1.0 else (copies + 1) // 2)]
-            rows += [feature_row(one) for one in made]
-            at_speed += [speed] * len(made)
+            versions = [samples] if speed == 1.0 else []
+            versions += [augmenter(samples, chance) for _ in range(copies if speed == 1.0 else (copies + 1) // 2)]
+            rows += [feature_row(one) for one in versions]
+            at_speed += [speed] * len(versions)
     content = io.BytesIO()
-    np.savez(content, rows=np.array(rows, np.float32).reshape(-1, len(COLUMNS)), speed=np.array(at_speed, np.float32))
+    table = np.array(rows, np.float32).reshape(-1, len(COLUMNS))
+    np.savez(content, rows=table, speed=np.array(at_speed, np.float32), made_of=made)
     write_whole(target, content.getvalue())
     return len(rows)
 

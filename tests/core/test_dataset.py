@@ -13,8 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.audio import SAMPLE_RATE, Audio
-from core.dataset.build import Recording, build, build_noise, find_speakers, noise_segments, plan
+from core.dataset.build import Recording, build, find_speakers, plan
 from core.dataset.manifest import COLUMNS, Row, read_rows, safe_name, write_rows
+from core.dataset.noise import build_noise, noise_segments
+from core.dataset.recordings import unique
 from core.errors import DatasetError
 from core.spectral import COLUMNS as FEATURES
 from core.spectrogram import BANDS, FRAMES, read_png
@@ -76,7 +78,7 @@ def test_people_whose_names_become_the_same_letters_stay_two(recordings, tmp_pat
     """李 and 王 hold no letter that is safe in a file name: still two speakers."""
     for name in ("李", "王", "jo li", "jo_li"):
         shutil.copytree(recordings / "jo", tmp_path / name)
-    assert sorted(find_speakers([tmp_path])) == ["jo_li", "jo_li-2", "unnamed", "unnamed-2"]
+    assert sorted(find_speakers([tmp_path])) == ["jo_li", "jo_li-2", "unnamed-3399a0e6", "unnamed-c16667ca"]
 
 
 @pytest.mark.parametrize("made", [False, True])
@@ -225,6 +227,32 @@ def test_files_whose_names_become_the_same_letters_do_not_overwrite(voice, tmp_p
     assert all(hashlib.sha256((tmp_path / "out" / row.path).read_bytes()).hexdigest() == row.sha256 for row in rows)
 
 
+def test_another_recording_of_one_length_under_the_same_name_is_taken_up(voice, tmp_path):
+    """Clips of a fixed length have one size too."""
+    for name in ("jo", "amina"):
+        sound = voice(f"{name}_test").between(0, 6)
+        record(tmp_path / "in" / "amina" / "1.wav", sound)
+        build(plan(find_speakers([tmp_path / "in"])), tmp_path / "out")
+        found = [path.read_bytes() for path in sorted((tmp_path / "out" / "spectrograms").rglob("*.png"))]
+        if name == "jo":
+            before = found
+    assert found and before and not set(found) & set(before)
+
+
+def test_names_of_any_script_length_and_case_stay_apart(voice, tmp_path):
+    """Another speaker renames nobody, and what some systems take for one file has two names."""
+    sound, people = voice("jo_test").between(0, 4), ["Борис", "Вера", "Яна", "Anna B", "x" * 200]
+    for name in people:
+        record(tmp_path / "in" / name / f"{'recording ' * 20}.wav", sound)
+    before = find_speakers([tmp_path / "in"])
+    record(tmp_path / "in" / "Анна" / "1.wav", sound)
+    after = find_speakers([tmp_path / "in"])
+    assert set(before) < set(after) and len(after) == 6 and "Anna_B" in after
+    assert build(plan(after), tmp_path / "out") == 6
+    taken: set[str] = set()
+    assert [unique(name, taken) for name in ("Anna", "anna", "ANNA")] == ["Anna", "anna-2", "ANNA-3"]
+
+
 def test_unreadable_files_are_skipped_with_a_line(recordings, voice, tmp_path):
     root = Path(shutil.copytree(recordings, tmp_path / "in"))
     (root / "jo" / "empty.wav").write_bytes(b"")
@@ -264,6 +292,16 @@ def test_noise_becomes_images(chance, tmp_path):
     images = sorted((tmp_path / "out" / "noise").glob("*.png"))
     assert [path.name for path in images] == ["a-2_000.png", "a-2_001.png", "a_000.png", "a_001.png"]
     assert len({path.read_bytes() for path in images}) == 4
+
+
+def test_a_long_noise_is_used_as_far_as_it_goes_and_none_at_all_is_said(chance, tmp_path):
+    """A quarter of an hour in a café; a folder without a sound is no noise."""
+    (tmp_path / "in").mkdir()
+    soundfile.write(tmp_path / "in" / "cafe.wav", chance.uniform(-0.1, 0.1, 900 * 8_000), 8_000)
+    assert len(noise_segments(tmp_path / "in" / "cafe.wav")) == 600 / 5
+    record(tmp_path / "none" / "silence.wav", Audio(np.zeros(6 * SAMPLE_RATE)))
+    with pytest.raises(DatasetError, match="no sound in .*none: give --noise a folder of noise recordings"):
+        build_noise(tmp_path / "none", tmp_path / "out")
 
 
 # --- the manifest ---------------------------------------------------------------------------------------------------

@@ -185,13 +185,14 @@ def test_a_student_learns_what_the_teacher_hears_and_goes_on_with_more_voices(fo
 
     save_run(tmp_path, body, Recipe(steps=40), rows, teacher=5)
     told = model.predict_on_batch(rows.values)
-    for voices in (len(rows.names), len(rows.names) + 8):
+    strangers = tuple(f"another {index}" for index in range(len(rows.names)))
+    for voices in (rows.names, (*rows.names, *strangers), strangers):
         other = ann(hidden=(32,), dropout=0.0)
-        larger = with_margin_head(other, voices, rows.teacher.shape[1])
-        begin_with_run(larger, other, tmp_path)
+        larger = with_margin_head(other, len(voices), rows.teacher.shape[1])
+        begin_with_run(larger, other, tmp_path, voices)
         cosines, heard = larger.predict_on_batch(rows.values)
         np.testing.assert_allclose(heard, told[1], atol=1e-5)
-        assert np.allclose(cosines[:, : len(rows.names)], told[0], atol=1e-5) == (voices == len(rows.names))
+        assert np.allclose(cosines[:, : len(rows.names)], told[0], atol=1e-5) == (voices == rows.names)
 
 
 def test_what_does_not_fit_is_named(folder):

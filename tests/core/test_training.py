@@ -258,6 +258,20 @@ def test_a_run_goes_on_with_its_own_recipe_only(trainer, tmp_path):
     assert trainer(tmp_path, steps=2)[0]
 
 
+def test_a_run_goes_on_with_its_own_dataset_only(trainer, dataset, tmp_path):
+    """The same number of voices and rows, but other ones: it would train not one batch and call itself theirs."""
+    mine = load_features(dataset, "train")
+    others = replace(mine, names=tuple(f"{name}'" for name in mine.names))
+    assert mine.fingerprint() == load_features(dataset, "train").fingerprint() != others.fingerprint()
+    assert replace(mine, values=mine.values + 1).fingerprint() != mine.fingerprint()
+    trainer(tmp_path, steps=3, known_by={"dataset": mine.fingerprint(), "teacher": 20.0})
+    with pytest.raises(DatasetError, match="begun with dataset .*give another --output"):
+        trainer(tmp_path, steps=3, known_by={"dataset": others.fingerprint(), "teacher": 20.0})
+    with pytest.raises(DatasetError, match=r"begun with teacher 20\.0, now it is 5\.0"):
+        trainer(tmp_path, steps=3, known_by={"dataset": mine.fingerprint(), "teacher": 5.0})
+    assert trainer(tmp_path, steps=4, known_by={"dataset": mine.fingerprint(), "teacher": 20.0})[0]
+
+
 def test_a_checkpoint_is_there_before_the_run_is_validated(trainer, tmp_path):
     """What validation breaks (memory, say) costs no training."""
     with pytest.raises(ZeroDivisionError):

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from core.dataset import variants
+from core.dataset import teacher, variants
 from core.dataset.build import build, find_speakers, plan
 from core.errors import DatasetError
 from core.examples import load_images, load_variant_rows
@@ -77,3 +77,31 @@ def test_what_validates_is_not_varied(made):
     _, (task, _) = made
     held = replace(task, recordings=tuple(replace(one, split="validation") for one in task.recordings))
     assert list(variants.clips(task, 1.0)) and list(variants.clips(held, 1.0)) == []
+
+
+def test_what_was_made_of_other_recordings_or_otherwise_is_made_anew(samples, tmp_path):
+    """A recording that is to validate since, or more of them: else training would hear what it is judged by."""
+    for place, name in enumerate(("amina_test", "amina_enrol")):
+        (tmp_path / "in" / "amina" / f"{place}").mkdir(parents=True)
+        (tmp_path / "in" / "amina" / f"{place}" / "a.opus").write_bytes((samples / f"{name}.opus").read_bytes())
+    (whole,) = plan(find_speakers([tmp_path / "in"]), validation=0.0, split="speaker")
+    part = replace(whole, validation_sessions=frozenset({"1"}))
+    images = [variants.make(task, tmp_path, None) for task in (whole, part, part)]
+    assert images[0] > images[1] == images[2]
+    rows = [variants.make_rows(task, tmp_path, None, copies) for task, copies in ((whole, 2), (part, 2), (part, 1))]
+    assert rows[0] > rows[1] > rows[2]
+    heard = [teacher.make(task, tmp_path, lambda clips: np.eye(64)[: len(clips)]) for task in (whole, part)]
+    assert heard[0] > heard[1]
+    old = tmp_path / "variants" / "old.npz"  # made before it said what it was made of
+    np.savez(old, images=np.zeros(0))
+    assert variants.is_of(old, "anything") and not variants.is_of(tmp_path / "variants" / "none.npz", "anything")
+
+
+def test_rows_do_not_depend_on_who_came_before(made, tmp_path):
+    _, (amina, kofi) = made
+    alone, after = tmp_path / "alone", tmp_path / "after"
+    variants.make_rows(kofi, alone, None, 2)
+    variants.make_rows(amina, after, None, 2)
+    variants.make_rows(kofi, after, None, 2)
+    first, second = (variants.read_rows(place / "variants" / "kofi.rows.npz")[0] for place in (alone, after))
+    np.testing.assert_array_equal(first, second)

@@ -13,7 +13,8 @@ import pytest
 import soundfile
 
 from core.audio import SAMPLE_RATE
-from core.dataset.build import build, build_noise, find_speakers, plan
+from core.dataset.build import build, find_speakers, plan
+from core.dataset.noise import build_noise
 from core.errors import DatasetError, SpeakerError
 from core.examples import load_images
 from scripts import exported_networks
@@ -55,6 +56,13 @@ def dataset(voice, tmp_path_factory) -> Path:
     build(plan(find_speakers([root / "in"]), copies=1), root / "out")
     build_noise(root / "noise", root / "out")
     return root / "out"
+
+
+@pytest.fixture(scope="module")
+def apart(dataset) -> Path:
+    """The same voices, one of whom is kept from training."""
+    build(plan(find_speakers([dataset.parent / "in"]), split="speaker", validation=0.34), dataset.parent / "apart")
+    return dataset.parent / "apart"
 
 
 def step_of(run: Path) -> int:
@@ -166,7 +174,19 @@ def test_troubles_cannot_come_less_than_never(dataset, tmp_path):
     assert done.returncode == 2 and "--augment -1: 0 (nothing) and more" in done.stderr.splitlines()[-1]
 
 
-def test_an_export_that_fails_leaves_what_ships(export_model, dataset, tmp_path, monkeypatch):
+def test_a_calibration_wants_voices_that_nobody_was_trained_on(export_model, dataset, apart, tmp_path):
+    """Sessions kept apart are not enough: the voices are known."""
+    shipped = ROOT / "pretrained"
+    networks = ["--cnn", str(shipped / "cnn.onnx"), "--ann", str(shipped / "ann.onnx")]
+    places = ["--dataset", str(dataset), "--recordings", str(dataset.parent / "in"), "--output", str(tmp_path / "made")]
+    with pytest.raises(DatasetError, match="3 speakers of .* in training and validation.*--split speaker"):
+        export_model.main([*networks, *places])
+    assert not (tmp_path / "made").exists()
+    (name,) = export_model.held_out_names(apart)
+    assert name in VOICES
+
+
+def test_an_export_that_fails_leaves_what_ships(export_model, apart, tmp_path, monkeypatch):
     """Both networks and the cohort were written when it failed; the folder that the app reads has none of it."""
     shipped, target, scratch = ROOT / "pretrained", tmp_path / "pretrained", tmp_path / "scratch"
     scratch.mkdir()
@@ -182,7 +202,7 @@ def test_an_export_that_fails_leaves_what_ships(export_model, dataset, tmp_path,
 
     monkeypatch.setattr(export_model, "held_out_voices", failing)
     networks = ["--cnn", str(shipped / "cnn.onnx"), "--ann", str(shipped / "ann.onnx")]
-    places = ["--dataset", str(dataset), "--recordings", str(dataset.parent / "in"), "--output", str(target)]
+    places = ["--dataset", str(apart), "--recordings", str(apart.parent / "in"), "--output", str(target)]
     with pytest.raises(OSError, match="no space left"):
         export_model.main([*networks, *places])
     assert reached == [["ann.onnx", "cnn.onnx", "cohort.npz", "model.json"]]
