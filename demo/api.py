@@ -63,9 +63,9 @@ def build_api(recognizer: Recognizer) -> None:
 
 def identified(recognizer: Recognizer, sent: Any, start: Any = 0.0, end: Any = None) -> dict[str, Any]:
     """The timeline of what was sent, as `Timeline.to_json` has it, and what was odd about it. Raises `SpeakerError`."""
-    start, end = _seconds("start", start) or 0.0, _seconds("end", end)
     notes: list[str] = []
     with _taken(sent) as path, TURNS.turn():
+        start, end = _seconds("start", start) or 0.0, _seconds("end", end)
         answers = [
             replace(one, segment=Segment(one.segment.start + start, one.segment.end + start))
             for one in recognizer.identify(file.blocks(path, start, end, note=notes.append))

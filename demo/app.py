@@ -184,8 +184,12 @@ def _serve(
     from demo.theme import CSS_PATH, theme
 
     local = is_loopback(host)
-    public = [number for number, event in page.fns.items() if event.api_visibility == "public"]
-    doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page), apart=public)]
+    apart = [
+        number
+        for number, event in page.fns.items()
+        if event.api_visibility == "public" or any(kind == "stream" for _, kind in event.targets)
+    ]
+    doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page), apart=apart)]
     try:
         with _past_proxies(host):
             _, url, _ = page.launch(

@@ -173,7 +173,10 @@ def _run(options: argparse.Namespace) -> None:
 def _ask_password(question: str) -> str:
     from getpass import getpass
 
-    return getpass(question)
+    try:
+        return getpass(question)
+    except EOFError:  # Ctrl-D
+        return ""
 
 
 class _Parser(argparse.ArgumentParser):

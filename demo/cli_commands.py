@@ -29,6 +29,7 @@ from demo.cli_source import (
     stop_by_interrupt,
     until,
     until_it_fails,
+    with_silence,
 )
 from demo.cli_text import AnswerLines, inputs, people, talk_time
 
@@ -81,7 +82,8 @@ def identify(options: Namespace) -> None:
         sound = stack.enter_context(opened(options.source, tell=progress, note=notes.append, **where))
         stopped = stack.enter_context(stop_by_interrupt())
         progress.clear()
-        blocks = until(stopped, until_it_fails(sound.blocks, failed)) if listening else sound.blocks
+        heard = with_silence(sound.blocks, sound.gap)
+        blocks = until(stopped, until_it_fails(heard, failed)) if listening else sound.blocks
         if options.form or not sys.stdout.isatty():  # else the lines themselves show how far it is
             blocks = counted(blocks, progress)
         for answer in _answers(recognizer, blocks, at_once=listening):

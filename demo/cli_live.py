@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -142,7 +143,7 @@ def _write(path: Path, timeline: Timeline, ear: LiveEar) -> None:
     form = path.suffix.lower().lstrip(".")
     try:
         if form == SOUND_FORMAT:
-            ear.kept.path.replace(path)
+            shutil.copyfile(ear.kept.path, path)  # there may be several; the kept one goes at the end
         else:
             path.write_text(timeline.export(form), encoding="utf-8")
     except OSError as error:

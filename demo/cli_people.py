@@ -137,7 +137,7 @@ def _passphrase(options: Namespace, *, new: bool = False) -> str:
     """From the file that was given, else asked on the terminal (twice where it is new)."""
     if options.passphrase_file:
         try:
-            with open(options.passphrase_file, encoding="utf-8") as file:
+            with open(options.passphrase_file, encoding="utf-8-sig") as file:  # Notepad begins with a mark
                 return file.readline(1000).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
             raise PeopleFileError(f"{options.passphrase_file} cannot be read as a passphrase ({error})") from error
@@ -145,9 +145,12 @@ def _passphrase(options: Namespace, *, new: bool = False) -> str:
         raise PeopleFileError("a passphrase is needed: give it with --passphrase-file FILE")
     import getpass
 
-    given = getpass.getpass("passphrase: ", stream=sys.stderr)
-    if new and getpass.getpass("once more: ", stream=sys.stderr) != given:
-        raise PeopleFileError("the two passphrases differ: nothing was written")
+    try:
+        given = getpass.getpass("passphrase: ", stream=sys.stderr)
+        if new and getpass.getpass("once more: ", stream=sys.stderr) != given:
+            raise PeopleFileError("the two passphrases differ: nothing was written")
+    except EOFError as error:  # Ctrl-D
+        raise PeopleFileError("no passphrase was given: nothing was done") from error
     return given
 
 

@@ -12,7 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from core.audio import SAMPLE_RATE, Audio
+import numpy as np
+
+from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio
 from core.errors import MicrophoneError, SourceError
 from core.segments import CONDENSE_BLOCK_SECONDS, clock, condense
 from core.sources import file
@@ -116,6 +118,17 @@ def until_it_fails(blocks: Iterable[Audio], failed: list[Exception]) -> Iterator
         yield from blocks
     except MicrophoneError as error:
         failed.append(error)
+
+
+def with_silence(blocks: Iterable[Audio], gap: Callable[[], float]) -> Iterator[Audio]:
+    """`blocks`, and silence of its length in the place of lost sound; `gap`: s lost before the block given last."""
+    for block in blocks:
+        left = round(gap() * SAMPLE_RATE)
+        while left > 0:  # a computer that slept: hours, a minute at a time
+            piece = min(left, round(BLOCK_SECONDS * SAMPLE_RATE))
+            yield Audio(np.zeros(piece, np.float32))
+            left -= piece
+        yield block
 
 
 def counted(blocks: Iterable[Audio], tell: Callable[[str], None]) -> Iterator[Audio]:

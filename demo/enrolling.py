@@ -13,7 +13,7 @@ import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, stream
 from core.enrolment import MIN_ENROL_SECONDS, Enrolment
-from core.errors import EnrolmentRefused, InvalidName, StoreError, VoiceInDoubt
+from core.errors import Cancelled, EnrolmentRefused, InvalidName, StoreError, VoiceInDoubt
 from core.names import clean_name
 from core.recognizer import Recognizer
 from core.sources.file import Note
@@ -26,6 +26,7 @@ from demo.people_view import gathered, takes
 from demo.person_view import gained
 from demo.sight import HIDDEN, layout, visibility
 from demo.take import BROWSER, COMPUTER, Take, of_files
+from demo.turns import Turns
 
 SOURCES = (texts.FROM_BROWSER, texts.FROM_FILE, texts.FROM_LINK, texts.COMPUTER_MICROPHONE)
 STORED_AS = dict(zip(SOURCES, ("browser microphone", "file", "link", "microphone"), strict=True))
@@ -34,6 +35,8 @@ SCRIPT = Path(__file__).with_name("meter.js")
 MIN_RATE, MAX_RATE = 8_000, 192_000  # Hz a browser's microphone may have
 MAX_SLICE = 4 * 1024 * 1024  # characters of a slice of sound
 FOLLOWED = 4  # slices judged at the same time
+TURNS = Turns(1)  # enrolments at the same time
+WAITING = 16  # pages whose enrolment goes on or waits
 
 
 def check(paths: Sequence[str] | None) -> tuple[str, str]:
@@ -102,15 +105,17 @@ def enrol(
     Raises `VoiceInDoubt` when the user must say that it is the right voice (`sure`)."""
     try:
         name = _named(name, consent)
-        told, outcome, notes = [0.0], [], []
+        told, before, outcome, notes = [0.0], [0], [], []
+        given_up = take.begin_enrolment()
         span = {"start": seconds_of(start), "end": seconds_of(end)} if where == texts.FROM_LINK else {}
 
         def work() -> None:
             try:
-                sound = _sound(take, where, paths, link, told, notes.append, **span)
-                stored = STORED_AS[where]
-                wishes = {"again": again, "sure": sure, "keep_audio": keep_audio, "notes": notes}
-                outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, **wishes))
+                with TURNS.turn(tell=lambda count: before.__setitem__(0, count), stopped=given_up):
+                    sound = _sound(take, where, paths, link, told, notes.append, **span)
+                    stored = STORED_AS[where]
+                    wishes = {"again": again, "sure": sure, "keep_audio": keep_audio, "notes": notes}
+                    outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, **wishes))
             except Exception as error:  # noqa: BLE001 - raised again below
                 outcome.append(error)
 
@@ -118,7 +123,8 @@ def enrol(
         thread.start()
         while thread.is_alive():
             known = told[0] if where == texts.FROM_LINK and 0 < told[0] < 1 else None
-            yield progress(texts.ENROLLING.format(name=name), known), None, False
+            waiting = texts.WAITING_TURN.format(count=texts.counted(before[0], "enrolment"))
+            yield progress(waiting if before[0] else texts.ENROLLING.format(name=name), known), None, False
             thread.join(LOOK_SECONDS)
         if isinstance(outcome[0], Exception):
             raise outcome[0]
@@ -132,6 +138,8 @@ def enrol(
         yield notice(text, "good") + notes, lights, True
     except VoiceInDoubt:
         raise
+    except Cancelled:
+        yield notice(texts.ENROL_STOPPED, "error"), None, False
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         yield trouble(error), None, False
 
@@ -296,8 +304,7 @@ def build_form(recognizer: Recognizer) -> Form:
         enrolled,
         [take, name, consent, again, where, upload, link, sure, keep_audio, start, end],
         [said, lights, name, consent, again, upload, link, keep_audio, sure, taking, listed, latest, start, end],
-        concurrency_id="enrol",
-        concurrency_limit=1,
+        concurrency_limit=WAITING,  # they wait for `TURNS`, which says so and can be given up
         **private,
     )
     return Form(name, again, sure, said, latest, event)

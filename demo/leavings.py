@@ -73,7 +73,7 @@ def held(path: str | os.PathLike) -> bool:
 
 class Leavings:
     """ASGI middleware. `forget`: called with the session of a page that is gone, in a thread. `apart`: numbers of the
-    events that look after their files themselves (`demo.api`)."""
+    events that look after their files themselves (`demo.api`, and slices of the live microphone, one a second)."""
 
     def __init__(
         self,
@@ -145,12 +145,14 @@ class Leavings:
             session, data, event = asked["session_hash"], asked["data"], asked.get("fn_index")
         except (ValueError, TypeError, KeyError, RecursionError, AttributeError):
             return  # Gradio will refuse it
-        if not isinstance(session, str) or event in self._apart:
+        if not isinstance(session, str):
             return
         if self._beats.get(session, 0) <= 0:
             if session in self._alarms:
                 self._alarms[session].cancel()
             self._alarms[session] = asyncio.get_running_loop().call_later(self._idle, self._leave_soon, session)
+        if event in self._apart:
+            return
         for path in set(paths_in(data)):
             with suppress(OSError, ValueError):  # no path at all
                 hold(path, session)

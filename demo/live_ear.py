@@ -86,8 +86,8 @@ class LiveEar:
         self._lock = threading.RLock()
         self.kept: KeptSound | None = None
         self.written: list[str] = []  # the session, to be saved
-        self.used = 0.0  # s, monotonic: when there was last something new to show
         self.begin()
+        self.used = 0.0  # s, monotonic: when there was last something new to show
 
     def __deepcopy__(self, _memo) -> LiveEar:
         return LiveEar(now=self._now)

@@ -15,7 +15,7 @@ import gradio as gr
 from core.errors import SourceError, SpeakerError
 from demo import texts
 from demo.exporting import private_folder
-from demo.leavings import paths_in
+from demo.leavings import hold, let_go, paths_in
 
 
 class Page(gr.Blocks):
@@ -28,6 +28,10 @@ class Page(gr.Blocks):
         if not all(map(was_sent, paths_in(inputs))):
             raise refusal(SourceError(texts.API_NOT_SENT if public else texts.FILE_GONE))
         if public and len(inputs) != len(block_fn.inputs):
+            call = object()
+            for path in paths_in(inputs):  # the call itself would have looked after it
+                hold(path, call)
+                let_go(path, call)
             counts = {"name": block_fn.api_name, "wanted": len(block_fn.inputs), "given": len(inputs)}
             raise refusal(SourceError(texts.API_COUNT.format(**counts)))
         return await super().preprocess_data(block_fn, inputs, *more, **settings)

@@ -46,6 +46,11 @@ def choose(recognizer: Recognizer, probability: float | None) -> str:
         return trouble(error)
 
 
+def recommended(recognizer: Recognizer, probability: float | None) -> str:
+    """Choose what was recommended; the notice. None: the server was started again, or forgot a page that was away."""
+    return choose(recognizer, probability) if probability else notice(texts.MEASURE_AGAIN, "error")
+
+
 def measure(recognizer: Recognizer) -> Iterator[tuple[str, Recommendation | None]]:
     """Judge everybody's segments, each while it is left out; yields progress and at last what is recommended."""
     try:
@@ -182,7 +187,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
 
     use.click(lambda per_cent: (choose(recognizer, per_cent / 100), *state()), slider, [said, *watched], **private)
     reset.click(lambda: (choose(recognizer, None), *state()), None, [said, *watched], **private)
-    apply.click(lambda found: (choose(recognizer, found), *state()), best, [said, *watched], **private)
+    apply.click(lambda found: (recommended(recognizer, found), *state()), best, [said, *watched], **private)
     run.click(measuring, None, [result, best, apply], concurrency_limit=2, **private)
     back.click(taken_back, None, [forgot, *watched], **private)
     forget.click(forgotten, None, [forgot, *watched], **private)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 
@@ -45,6 +45,7 @@ class Take:
     def __init__(self):
         self._parts: dict[str, list[Part]] = {BROWSER: [], COMPUTER: []}
         self._stop = threading.Event()
+        self._given_up = threading.Event()  # what is being enrolled
         self._gauge: Gauge | None = None  # of a recording that is going on in the browser
         self._heard = 0.0  # when its last slice came
         self._recording = False  # is this computer's microphone open?
@@ -53,8 +54,14 @@ class Take:
         return Take()
 
     def stop(self) -> None:
-        """End the recording or the download that is going on."""
+        """End the recording, or give up the enrolment, that is going on or waits for its turn."""
         self._stop.set()
+        self._given_up.set()
+
+    def begin_enrolment(self) -> Callable[[], bool]:
+        """From now on `stop` is about this enrolment; is it given up?"""
+        self._given_up = threading.Event()
+        return self._given_up.is_set
 
     def leave(self) -> None:
         """The page is gone, or somebody was enrolled with it: nothing of the voice stays."""
@@ -103,7 +110,7 @@ class Take:
         on."""
         asked = time.monotonic()
         if where == COMPUTER:
-            self.stop()
+            self._stop.set()
             while self._recording and time.monotonic() - asked < ON_ITS_WAY_SECONDS:
                 time.sleep(0.05)
             return not self._recording
@@ -182,19 +189,18 @@ class Take:
     ) -> Iterator[Audio]:
         """The sound behind a link from `start` to `end` seconds; the download is deleted at the end. `told[0]` follows
         the fraction fetched, `note` hears of a download that breaks off."""
-        self._stop = threading.Event()
+        given_up = self._given_up
 
         def follow(fraction: float) -> None:
             told[0] = fraction
 
-        asked = {"start": start, "end": end, "progress": follow, "cancelled": self._stop.is_set}
+        asked = {"start": start, "end": end, "progress": follow, "cancelled": given_up.is_set}
         with youtube.fetch(youtube.parse_link(link), **asked) as download:
-            yield from _until(self._stop, download.blocks(note=note))
+            yield from _until(given_up, download.blocks(note=note))
 
     def files(self, paths: Sequence[str] | None, note: file.Note = file.silently) -> Iterator[Audio]:
         """The sound of files, as `of_files`, until `stop`."""
-        self._stop = threading.Event()
-        return _until(self._stop, of_files(paths, note))
+        return _until(self._given_up, of_files(paths, note))
 
 
 def _until(stop: threading.Event, blocks: Iterable[Audio]) -> Iterator[Audio]:

@@ -314,3 +314,17 @@ def test_every_public_event_of_the_page_is_documented(people):
     page = build(people)
     public = {one["api_name"] for one in page.config["dependencies"] if one["api_visibility"] == "public"}
     assert public == set(re.findall(r"^\| `/(\w+)` \|", DOC, re.MULTILINE))
+
+
+@pytest.mark.parametrize("values", [["ten", None], []], ids=["no time", "too few values"])
+def test_what_was_sent_with_a_refused_request_is_deleted_too(url, folder, samples, monkeypatch, values):
+    monkeypatch.setattr(api, "GRACE_SECONDS", 0.2)
+    with Page(url) as page:
+        path = page.upload("refused.opus", (samples / "kofi_test.opus").read_bytes())
+        event = next(one for one in page.config["dependencies"] if one["api_name"] == "identify")
+        *_, last = page.run(event, [file_data(path), *values])
+    assert not last["success"]
+    deadline = time.monotonic() + 30
+    while os.path.exists(path) and time.monotonic() < deadline:
+        time.sleep(0.1)
+    assert not os.path.exists(path)

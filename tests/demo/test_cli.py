@@ -16,10 +16,10 @@ import numpy as np
 import pytest
 import soundfile
 
-from core.audio import SAMPLE_RATE
+from core.audio import SAMPLE_RATE, Audio, concatenate
 from demo import texts
 from demo.cli import free_port, seconds
-from demo.cli_source import kind
+from demo.cli_source import kind, with_silence
 from demo.cli_text import padded, width
 from tests.core.media_server import MediaServer
 from tests.demo.command_line import (
@@ -298,3 +298,12 @@ def test_the_app_starts_on_the_next_free_port(home):
 def test_columns_stand_under_each_other():
     assert [width(text) for text in ("Jo", "美", "é", "e\u0301", "🎤")] == [2, 2, 1, 1, 2]
     assert {width(padded(text, 6)) for text in ("", "美美", "e\u0301")} == {6}
+
+
+def test_lost_sound_is_silence_in_its_place():
+    """`identify mic`: what follows a hole keeps its time, and no segment joins what lies on both sides."""
+    blocks, gaps = [Audio(np.ones(8_000, np.float32))] * 3, iter([0.0, 61.0, 0.0])
+    heard = list(with_silence(blocks, lambda: next(gaps)))
+    sound = concatenate(heard).samples
+    assert len(sound) == 3 * 8_000 + 61 * SAMPLE_RATE and max(map(len, heard)) <= 60 * SAMPLE_RATE
+    assert sound[:8_000].all() and not sound[8_000 : -2 * 8_000].any() and sound[-2 * 8_000 :].all()

@@ -132,10 +132,11 @@ def test_live_judges_every_second_and_closes_every_five(everybody, voice):
 
 def test_live_is_saved_on_request(everybody, playing, tmp_path):
     playing("jo_test")
-    files = [tmp_path / name for name in ("a.json", "b.rttm", "c.wav")]
+    files = [tmp_path / name for name in ("a.json", "b.rttm", "c.wav", "d.wav")]
     save = [part for path in files for part in ("--save", path)]
     done = command("live", "--seconds", "4", "--home", everybody, "--device", "pulse", *save)
-    assert done.code == 0 and done.err.count("saved ") == 3, done
+    assert done.code == 0 and done.err.count("saved ") == 4, done
+    assert files[2].read_bytes() == files[3].read_bytes()
     assert json.loads(files[0].read_text())["segments"] and soundfile.info(files[2]).duration == pytest.approx(4.0)
     assert sorted(tmp_path.glob("*")) == sorted([*files, tmp_path / "loop.wav"])
     refused(command("live", "--home", everybody, "--save", tmp_path / "x.mp3"), "must end in .json")

@@ -67,3 +67,26 @@ def test_how_sure_to_be(jo):
     assert SpeakerStore(jo).sureness() == 0.9
     assert command("speakers", "sure", "0").out == "a person is named when likelier than a stranger\n"
     refused(command("speakers", "sure", "2"), "is no probability")
+
+
+def test_a_passphrase_is_the_same_typed_or_from_a_file_of_notepad(jo, tmp_path, monkeypatch):
+    marked, plain = tmp_path / "notepad.txt", tmp_path / "plain.txt"
+    marked.write_bytes("\ufeffcorrect horse\r\n".encode())
+    plain.write_bytes(b"correct horse")
+    file, there = tmp_path / "people.json", tmp_path / "there"
+    command("speakers", "export", file, "--encrypt", "--passphrase-file", marked, "--home", jo)
+    done = command("speakers", "import", file, "--passphrase-file", plain, "--home", there)
+    assert done.code == 0 and "1 person" in done.out + done.err, done
+
+
+@pytest.mark.parametrize("words", [("export", "x.json", "--encrypt"), ("import", "people.json")])
+def test_ctrl_d_at_the_passphrase_is_one_line(words, jo, tmp_path, monkeypatch):
+    command("speakers", "export", tmp_path / "people.json", "--encrypt", "--passphrase-file", __file__, "--home", jo)
+
+    def closed(*_, **__):
+        raise EOFError
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("getpass.getpass", closed)
+    refused(command("speakers", *words, "--home", jo), "no passphrase was given")

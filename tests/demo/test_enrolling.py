@@ -57,6 +57,20 @@ def test_files_that_are_being_read_can_be_stopped(empty, voice, tmp_path):
     assert not done and texts.ENROL_STOPPED[1:] in said and empty.store.profiles() == []
 
 
+def test_an_enrolment_waits_for_its_turn_says_so_and_can_be_given_up(empty, voice, tmp_path):
+    paths, take = [recording(tmp_path, voice, "kofi_enrol", 0, 30)], Take()
+    with enrolling.TURNS.turn():  # somebody else's, from a long link
+        steps = enrolling.enrol(empty, take, "Koffi", True, False, texts.FROM_FILE, paths, "")
+        said, _, _ = next(one for one in steps if "turn" in one[0])
+        assert "Waiting for its turn: 1 enrolment must be finished first" in said
+        take.stop()
+        *_, (said, _, done) = steps
+    assert not done and texts.ENROL_STOPPED[1:] in said and empty.store.profiles() == []
+    *_, (said, _, done) = enrolling.enrol(empty, take, "Kofi", True, False, texts.FROM_FILE, paths, "")
+    assert done, said
+    assert [one.name for one in empty.store.profiles()] == ["Kofi"]
+
+
 def test_a_segment_that_is_too_bad_is_shown_and_does_not_count(voice):
     clean = voice("amina_enrol").between(0, 20)
     clipped = Audio(np.clip(voice("amina_enrol").between(20, 32).samples * 60, -1, 1))

@@ -9,6 +9,7 @@ from core.sureness import ENOUGH_CORRECTIONS
 from core.timeline import Answer
 from demo import people_texts as texts
 from demo import sure_part, verdict
+from demo.computer_ear import ComputerEar
 from demo.live_ear import LiveEar, Moment
 from demo.verdict import Verdicts
 
@@ -101,3 +102,23 @@ def test_how_sure_to_be_is_measured_and_applied_on_purpose(people):
 def test_nobody_enrolled_nothing_measured(empty):
     *_, (html, found) = sure_part.measure(empty)
     assert found is None and "nothing to measure" in html and texts.VERDICTS_NONE in sure_part.verdicts([])
+
+
+def test_the_answers_that_are_judged_are_of_the_microphone_that_was_heard(voice, people):
+    """The state of the other one is made when it is first asked for: by this very press."""
+    browser = LiveEar()
+    browser.begin()
+    browser.hear(voice("kofi_test").between(0, 6).samples, 16_000)
+    browser.look(people)
+    browser.end(people)
+    computer = ComputerEar()
+    assert verdict.on_screen(browser, computer) is browser
+    (shown,) = verdict.latest(verdict.on_screen(browser, computer))
+    assert "Kofi was right" in verdict.right(people, Verdicts(), [shown])
+
+
+def test_a_recommendation_that_the_server_forgot_changes_nothing(people):
+    people.store.choose_sureness(0.9)
+    assert "measure once more" in sure_part.recommended(people, None)
+    assert people.store.sureness() == 0.9
+    assert "notice-good" in sure_part.recommended(people, 0.75) and people.store.sureness() == 0.75
