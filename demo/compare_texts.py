@@ -12,7 +12,7 @@ EMPTY_TEXT = (
 EMPTY_LEARN = (
     ("CNN", "sees the spectrogram as a picture"),
     ("ANN", "reads a row of measured features"),
-    ("Both", "adds up what the two believe"),
+    ("Both", "counts each as far as it proved to help with voices neither had heard"),
     ("Mean cosine", "learns nothing: the nearest average voice wins"),
 )
 

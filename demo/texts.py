@@ -9,12 +9,12 @@ LIVE = "Live"
 LINK_OR_FILE = "Link or file"
 SPEAKERS = "Speakers"
 
-BOTH = "Both together"
+BOTH = "The answer"
 CNN = "CNN"
 ANN = "ANN"
 ANSWER_TITLES = {"both": BOTH, "cnn": CNN, "ann": ANN}
 ANSWER_NOTES = {
-    "both": "the two answers fused",
+    "both": "each counts as far as it proved to help",
     "cnn": "sees the spectrogram",
     "ann": "reads spectral features",
 }

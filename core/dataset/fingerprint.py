@@ -24,7 +24,7 @@ def fingerprint(recordings: Iterable[Recording], *settings: object) -> str:
 @cache
 def names_in(folder: Path | None) -> list[str]:
     """The audio files of a folder, as part of a fingerprint; none without one."""
-    return [] if folder is None else [str(path.relative_to(folder)) for path in audio_files(folder)]
+    return [] if folder is None else [path.relative_to(folder).as_posix() for path in audio_files(folder)]
 
 
 def known_by(recording: Recording) -> list:

@@ -22,8 +22,7 @@ MAX_NOISE_SECONDS = 600.0  # of one file
 def build_noise(root: Path, folder: str | Path | Storage) -> int:
     """Images of every noise file (5 s pieces, level set, nothing cut) for mixing in training; returns their number."""
     storage = Storage.of(folder)
-    count: int = 0
-    names: set[str] = set()
+    count, names = 0, set()
     for path in audio_files(root):
         name = unique(short_name(path.stem), names)
         for index, samples in enumerate(noise_segments(path)):
