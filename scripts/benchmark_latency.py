@@ -126,7 +126,7 @@ def _listen(browser: str, address: str, sound: Path, seconds: int) -> tuple[list
 
 def _report(slices: list[float], screens: list[tuple[float, float]]) -> int:
     """A screen answers the newest slice that was complete before it and not answered yet."""
-    latencies, used = [], 0.0
+    latencies, used = [], screens[WARM - 1][0] if len(screens) >= WARM else 0.0
     for shown, _ in screens[WARM:]:
         answered = [one for one in slices if used < one < shown]
         if answered:
