@@ -50,7 +50,8 @@ def wipe_left_behind(*, older_than: float = YOUNG_SECONDS) -> int:
         try:
             facts = folder.lstat()  # a link of somebody else's making is not followed
             mine = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
-            if folder.is_symlink() or not folder.is_dir() or not mine or time.time() - facts.st_mtime < older_than:
+            young = time.time() - facts.st_mtime < older_than
+            if folder.is_symlink() or not (folder / LOCK).is_file() or not mine or young:
                 continue
             with FileLock(folder / LOCK, blocking=False):
                 pass

@@ -120,7 +120,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         with gr.Row(elem_classes="pair"):
             new_name = gr.Textbox(label=texts.NEW_NAME, max_lines=1, scale=2, min_width=140, elem_id="new-name")
             rename = gr.Button(texts.RENAME, scale=1, min_width=90, elem_id="rename")
-        with gr.Row(**layout(False, "pair")) as several:
+        with gr.Row(elem_classes="pair", elem_id="person-sessions"):  # in sight where there are several
             session = gr.Dropdown([], label=people_texts.REMOVE_SESSION, scale=2, min_width=140, elem_id="session")
             remove = gr.Button(people_texts.REMOVE, scale=1, min_width=90, elem_id="session-delete")
         renew = gr.Button(people_texts.RENEW, visible=HIDDEN, elem_id="renew")
@@ -137,17 +137,15 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     delete_all = gr.Button(texts.DELETE_ALL, size="sm", visible=HIDDEN, elem_id="delete-all")
 
     # the page and the question below it
-    view = [chosen, page, status, renew, several, session]
-
-    def boxes_of(renewable: object, sessions: object) -> tuple:
-        return gr.update(visible=seen(renewable)), visibility(several, sessions)
+    view = [chosen, page, status, renew, session]
 
     def closed() -> tuple:
-        return None, "", "", *boxes_of(False, False), gr.skip()
+        return None, "", "", gr.update(visible=HIDDEN), gr.skip()
 
     def nothing() -> tuple:
-        """What is said last where another page has come: when a generator ends Gradio says its last update once more.
-        Only then, as of two updates at once the browser may lose one."""
+        """What is said last: when a generator ends Gradio says its last update once more, maybe over another page that
+        has come. A column or row may miss an update that is followed so soon: what those show follows from the page
+        (people.css)."""
         return tuple(gr.skip() for _ in view)
 
     def opened(name: str | None) -> Iterator[tuple]:
@@ -157,20 +155,14 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         drawn = False
         try:
             for one in shown(recognizer, name):
-                choices = gr.update(choices=list(one.sessions), value=None)
-                yield (
-                    gr.skip() if drawn else one.name,
-                    one.page,
-                    one.status,
-                    *boxes_of(one.renewable, one.sessions),
-                    choices,
-                )
+                boxes = gr.update(visible=seen(one.renewable)), gr.update(choices=list(one.sessions), value=None)
+                yield gr.skip() if drawn else one.name, one.page, one.status, *boxes
                 drawn = True
         except UnknownSpeaker:
             # who is renamed or deleted while the check goes on: `again` draws what is right
             yield nothing() if drawn else closed()
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield name, gr.skip(), trouble(error), *(gr.skip() for _ in range(3))
+            yield name, gr.skip(), trouble(error), gr.skip(), gr.skip()
 
     def again(name: str | None, latest: Presses) -> Iterator[tuple]:
         """After people have changed. With nobody open nothing is to do: who was pressed on meanwhile stays open."""
@@ -179,9 +171,6 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
             if latest.count != before:
                 break
             yield update
-        else:
-            if name:
-                return
         yield nothing()
 
     def by_hand(name: str | None, latest: Presses) -> Iterator[tuple]:
@@ -193,8 +182,6 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
             latest.count += 1
             mine = latest.count
             yield update
-        else:
-            return
         yield nothing()
 
     def pressed(latest: Presses, event) -> Iterator[tuple]:

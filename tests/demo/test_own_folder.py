@@ -38,7 +38,13 @@ def place(tmp_path, monkeypatch) -> Path:
 
 def running(*before: str) -> tuple[subprocess.Popen, Path]:
     """An app's process, and its folder with a voice in it."""
-    process = subprocess.Popen([*before, sys.executable, "-c", APP], cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*before, sys.executable, "-c", APP],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_DFL),  # the tests themselves may be under nohup
+    )
     with process.stdout as said:
         folder = Path(said.readline().strip())
     assert (folder / "voice.wav").exists()
