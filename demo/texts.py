@@ -14,7 +14,7 @@ CNN = "CNN"
 ANN = "ANN"
 ANSWER_TITLES = {"both": BOTH, "cnn": CNN, "ann": ANN}
 ANSWER_NOTES = {
-    "both": "each counts as far as it proved to help",
+    "both": "each network as far as it proved to help",
     "cnn": "sees the spectrogram",
     "ann": "reads spectral features",
 }
