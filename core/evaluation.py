@@ -12,7 +12,7 @@ import numpy as np
 from core.calibration import expected_calibration_error
 from core.embedder import Embeddings
 from core.heads import ANSWERS, Calibration, Heads, probabilities
-from core.resampling import Detail, drawn_again, resampled_eer, resampled_share
+from core.resampling import Detail, drawn_again, interval, resampled_eer, resampled_share
 
 RESAMPLES = 2000  # of the bootstrap
 
@@ -266,5 +266,4 @@ def _interval(hits: np.ndarray, trials: np.ndarray) -> tuple[float, float]:
         reach = 1.0 - 0.025 ** (1.0 / len(tested))
         return (1.0 - reach, 1.0) if share else (0.0, reach)
     chosen = np.random.default_rng(0).choice(tested, (RESAMPLES, len(tested)))
-    low, high = np.percentile(hits[chosen].sum(axis=1) / trials[chosen].sum(axis=1), [2.5, 97.5])
-    return float(low), float(high)
+    return interval(hits[chosen].sum(axis=1) / trials[chosen].sum(axis=1))

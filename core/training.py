@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -59,7 +60,6 @@ class Recipe:
 
 Targets = np.ndarray | tuple[np.ndarray, np.ndarray]  # labels; or labels, and what a teacher hears
 Batch = tuple[np.ndarray, Targets]  # inputs, targets
-Plain = str | float | bool | None  # what JSON gives back as it was
 
 
 def drawn(
@@ -97,10 +97,10 @@ def fit(
     validate: Callable[[], float] | None = None,
     every: int = 500,
     minutes: float | None = None,
-    known_by: Mapping[str, Plain] | None = None,
+    known_by: Mapping[str, Any] | None = None,
 ) -> bool:
     """Train to `recipe.steps`, going on from the checkpoint in `folder` where there is one; `DatasetError` where that
-    was begun with another recipe, or with another value in `known_by`: what else decides the result, by name.
+    was begun with another recipe, or with another value in `known_by`: what else decides the result, as JSON has it.
 
     `batches(step)` yields (inputs, targets) from that batch on. Every `every` steps a checkpoint is written and a line
     goes to `log.csv`. Returns False when `minutes` ran out first; call again to go on.
@@ -145,7 +145,7 @@ def _give_back_memory() -> None:
             ctypes.CDLL(None).malloc_trim(0)
 
 
-def _checkpoint(model, folder: Path, recipe: Recipe, step: int, known_by: dict[str, Plain]) -> None:
+def _checkpoint(model, folder: Path, recipe: Recipe, step: int, known_by: dict[str, Any]) -> None:
     """Weights and optimizer state in one file, replaced whole."""
     variables = [*model.variables, *model.optimizer.variables]
     partial = folder / "checkpoint.partial.npz"
@@ -164,7 +164,7 @@ def _array(variable) -> np.ndarray:
     return ops.convert_to_numpy(variable)
 
 
-def _resume(model, folder: Path, recipe: Recipe, known_by: dict[str, Plain]) -> int:
+def _resume(model, folder: Path, recipe: Recipe, known_by: dict[str, Any]) -> int:
     """The step to go on from: 0 without a checkpoint. `DatasetError` when the checkpoint is of another network."""
     path = folder / "checkpoint.npz"
     model.optimizer.build(model.trainable_variables)

@@ -22,6 +22,7 @@ from core.recognizer import Recognizer
 from demo import gradio_stubs, texts
 from demo.allocator import few_arenas
 from demo.doorkeeper import MIN_PASSWORD, PASSWORD_VARIABLE, Doorkeeper, is_loopback, login
+from demo.environment import environment
 from demo.leavings import Leavings
 from demo.own_folder import own_folder
 from demo.slices import sweep
@@ -191,7 +192,7 @@ def _serve(
     ]
     doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page), apart=apart)]
     try:
-        with _past_proxies(host):
+        with environment(**_past_proxies(host)):
             _, url, _ = page.launch(
                 server_name=host,
                 server_port=port,
@@ -222,22 +223,12 @@ def _serve(
     return url
 
 
-@contextmanager
-def _past_proxies(host: str) -> Iterator[None]:
-    """Gradio asks itself at its own address whether it has started: no proxy is to hear of that. Only meanwhile, as
-    links are fetched through the proxy; and where the variable is set, httpx does not ask the system for others."""
-    before = {name: os.environ.get(name) for name in ("NO_PROXY", "no_proxy")}
+def _past_proxies(host: str) -> dict[str, str]:
+    """The variables for Gradio's start, when it asks itself at its own address whether it has started: no proxy is to
+    hear of that. Only meanwhile, as links are fetched through the proxy; and where the variable is set, httpx does not
+    ask the system for others."""
     ours = ["127.0.0.1", "localhost", "::1", host]
-    try:
-        for name, value in before.items():
-            os.environ[name] = ",".join([*filter(None, [value]), *ours])
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+    return {name: ",".join(filter(None, [os.environ.get(name), *ours])) for name in ("NO_PROXY", "no_proxy")}
 
 
 @contextmanager

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from core.audio import SEGMENT_SECONDS, Audio, concatenate, resample
+from core.audio import SEGMENT_SECONDS, Audio, concatenate
 from core.comparison import MIN_PEOPLE
 from core.embedder import MODELS
 from core.errors import AudioError, SourceError, SpeakerError
@@ -38,7 +38,7 @@ def from_file(path: str, start: float) -> Audio:
     """5 s of a recording from `start` seconds on. Raises `AudioError`."""
     from core.sources import file
 
-    return concatenate([resample(part) for part in file.blocks(path, start, start + SEGMENT_SECONDS)])
+    return concatenate(list(file.blocks(path, start, start + SEGMENT_SECONDS)))
 
 
 def why(recognizer: Recognizer, sound: Audio | None) -> str:

@@ -14,6 +14,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from demo.environment import environment
+
 PREFIX = "who-is-speaking-"
 LOCK = ".in-use"
 YOUNG_SECONDS = 60.0  # s: one that is just being made has no lock yet
@@ -28,17 +30,12 @@ def own_folder() -> Iterator[Path]:
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
     lock = FileLock(folder / LOCK)
     lock.acquire(blocking=False)
-    before = os.environ.get("GRADIO_TEMP_DIR")
-    os.environ["GRADIO_TEMP_DIR"] = str(folder)
     try:
-        yield folder
+        with environment(GRADIO_TEMP_DIR=str(folder)):
+            yield folder
     finally:
         lock.release()
         shutil.rmtree(folder, ignore_errors=True)
-        if before is None:
-            del os.environ["GRADIO_TEMP_DIR"]
-        else:
-            os.environ["GRADIO_TEMP_DIR"] = before
 
 
 def wipe_left_behind(*, older_than: float = YOUNG_SECONDS) -> int:

@@ -77,6 +77,7 @@ def main(argv: list[str] | None = None) -> int:
         for chosen, _ in drawn(examples.speakers, recipe.batch, seed=recipe.seed, step=step):
             yield examples.values[chosen], targets(examples, chosen)
 
+    more = {name: getattr(args, name) for name in ("hidden", "dropout", "teacher", "labels")}
     finished = fit(
         model,
         batches,
@@ -85,14 +86,8 @@ def main(argv: list[str] | None = None) -> int:
         validate=lambda: validation_eer(body.predict_on_batch(held.values), held.speakers, held.sessions),
         every=args.every,
         minutes=args.minutes,
-        known_by={
-            "dataset": examples.fingerprint(),
-            "dropout": args.dropout,
-            "teacher": args.teacher,
-            "labels": args.labels,
-        },
+        known_by={"dataset": examples.fingerprint(), **more},
     )
-    more = {name: getattr(args, name) for name in ("hidden", "dropout", "teacher", "labels")}
     save_run(args.output, body, recipe, examples, architecture="ann", **more)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0

@@ -265,6 +265,8 @@ def main(argv: list[str] | None = None) -> int:
         parts = [body.predict_on_batch(images[start : start + 64]) for start in range(0, len(images), 64)]
         return validation_eer(np.concatenate(parts), held.speakers, held.sessions)
 
+    names = ("architecture", "precision", "teacher", "labels", "favour", "augment", "head_only")
+    more = {name: getattr(args, name) for name in names}
     finished = fit(
         model,
         partial(batches, made_of),
@@ -273,12 +275,8 @@ def main(argv: list[str] | None = None) -> int:
         validate=validate,
         every=args.every,
         minutes=args.minutes,
-        known_by={"dataset": examples.fingerprint()}
-        | {name: getattr(args, name) for name in ("precision", "teacher", "labels", "augment", "head_only")}
-        | {"favour": str(args.favour)},
+        known_by={"dataset": examples.fingerprint(), **more},
     )
-    more = {"architecture": args.architecture, "precision": args.precision, "teacher": args.teacher}
-    more |= {"labels": args.labels, "favour": args.favour, "augment": args.augment, "head_only": args.head_only}
     save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
