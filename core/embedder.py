@@ -104,6 +104,11 @@ class Embedder:
         """Numbers of `core.heads.Calibration`, fitted with these weights."""
         return self.description["calibration"]
 
+    @property
+    def calibration_id(self) -> str:
+        """Of what decides beside the networks, whose `model_id` is: the calibration and the cohort."""
+        return calibration_id(self.description)
+
     def images(self, samples: list[np.ndarray]) -> np.ndarray:
         """Images of prepared segments: uint8 (n, BANDS, FRAMES)."""
         return np.stack([spectrogram_image(one) for one in samples]) if samples else np.zeros((0, BANDS, FRAMES), "u1")
@@ -180,6 +185,12 @@ def _description(folder: Path) -> dict:
     if missing:
         raise ModelError(f"{path} lacks {', '.join(missing)}: weights and program are of different versions")
     return description
+
+
+def calibration_id(description: dict) -> str:
+    """Twelve hexadecimal digits made of the calibration and the cohort that a model.json tells of."""
+    told = [description["calibration"], description["files"]["cohort"]["sha256"]]
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:12]
 
 
 def _missing(description: object) -> list[str]:

@@ -133,6 +133,7 @@ def heard(
         say(f"{channel}: heard {index + 1} of {len(subjects)}", last=False)
     noises = {"noise": f"{len(noise)} recordings" if noise else "pink"} if channel == "noise10" else {}
     owners = np.array(owner, dtype=np.int64)
+    ours = {"model": contest.embedder.model_id, "calibration": contest.embedder.calibration_id}
     for seconds, parts in rows.items():
         key = channel if seconds == SEGMENT_SECONDS else f"{channel}@{seconds:g}s"
         joined = {network: np.concatenate([part[network] for part in parts]) for network in parts[0]}
@@ -148,9 +149,9 @@ def heard(
             cells = contest.cells(group, joined, owners, single[owners], detailed=not name)
             names = [subjects[index].name for index in group.members]
             for model, cell in cells.items():
-                identity = model if model in NETWORKS else contest.embedder.model_id
+                identity = {"model": model} if model in NETWORKS else ours
                 rivals = {} if model in NETWORKS else {name: cells[name] for name in contest.rivals}
-                yield key + name, model, written(cell) | detailed(cell, names, rivals) | extra | {"model": identity}
+                yield key + name, model, written(cell) | detailed(cell, names, rivals) | extra | identity
 
 
 def written(cell: Cell) -> dict:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from core.embedder import PRETRAINED
+from core.embedder import PRETRAINED, calibration_id
 from core.errors import DatasetError, SpeakerError
 from scripts.card_recipes import begun, recipe, taught
 from scripts.card_tables import (
@@ -178,6 +178,18 @@ No speaker of the test corpus is among them. The audio is not part of this repos
 {LIMITS}"""
 
 
+def measured_with(model: dict, results: dict, path: Path) -> None:
+    """`DatasetError` where a figure of ours was measured with other weights, calibration or cohort than those here."""
+    here = {"model": model["id"], "calibration": calibration_id(model)}
+    for name in ("cnn", "ann", "both", "cnn_cosine", "ann_cosine"):
+        for key, cell in results.get(name, {}).items():
+            there = {what: cell.get(what) for what in here}
+            if there != here:
+                raise DatasetError(
+                    f"{path}: {name} {key} was measured with {there}, here lie {here}: measure again (make card)"
+                )
+
+
 def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--evaluation", type=Path, default=PRETRAINED / "evaluation.json")
@@ -195,6 +207,9 @@ def main(argv: list[str] | None = None) -> int:
     )
     found = {name: PRETRAINED / f"{file}.json" for name, file in names.items()}
     extra = {name: json.loads(path.read_text()) for name, path in found.items() if path.is_file()}
+    measured_with(model, results, args.evaluation)
+    for name in ("lengths", "10", "20"):
+        measured_with(model, extra.get(name, {}), found[name])
     (PRETRAINED / "MODEL_CARD.md").write_text(card(model, results, extra), encoding="utf-8")
     readme = ROOT / "README.md"
     before, rest = readme.read_text(encoding="utf-8").split(BEGIN)

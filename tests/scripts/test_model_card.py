@@ -1,8 +1,16 @@
 """What the model card says of teachers and networks."""
 
+import json
+from pathlib import Path
+
+import pytest
+
+from core.embedder import PRETRAINED, Embedder, calibration_id
+from core.errors import DatasetError
 from scripts.card_recipes import begun, recipe, taught, teachers
 from scripts.card_tables import beside_table, silenced, speakers_table
 from scripts.card_words import TEACHERS, of_images
+from scripts.model_card import measured_with
 
 
 def test_teachers_are_those_of_every_part_and_of_what_it_began_with():
@@ -70,3 +78,23 @@ def test_differences_to_a_rival_and_readers_are_told_where_they_were_measured():
     assert (
         beside_table({"cnn": {}, "both": {}}, ["resemblyzer"]) == speakers_table({"both": {}}, ["both"], "clean") == ""
     )
+
+
+def test_figures_of_another_calibration_or_cohort_are_not_told():
+    model = json.loads((PRETRAINED / "model.json").read_text())
+    here = {"model": model["id"], "calibration": calibration_id(model)}
+    assert here["calibration"] == Embedder().calibration_id
+    measured_with(model, {"cnn": {"clean": here}, "resemblyzer": {"clean": {"model": "resemblyzer"}}}, Path("a.json"))
+    other = model | {"calibration": model["calibration"] | {"ann_weight": 0.25}}
+    fewer = model | {"files": model["files"] | {"cohort": {"name": "cohort.npz", "sha256": "0" * 64}}}
+    for wrong in (calibration_id(other), calibration_id(fewer), None):
+        with pytest.raises(DatasetError, match=r"a\.json: both clean was measured with .* measure again"):
+            measured_with(model, {"both": {"clean": here | {"calibration": wrong}}}, Path("a.json"))
+
+
+def test_the_figures_that_ship_were_measured_with_what_ships():
+    model = json.loads((PRETRAINED / "model.json").read_text())
+    files = sorted(PRETRAINED.glob("evaluation*.json"))
+    assert len(files) == 4
+    for path in files:
+        measured_with(model, json.loads(path.read_text()), path)
