@@ -63,6 +63,7 @@ def dataset(tmp_path_factory):
     return made
 
 
+@pytest.mark.slow
 def test_a_contest_is_run_once_told_and_kept(dataset, tmp_path, capsys):
     page = tmp_path / "page.md"
     page.write_text(f"before\n{BEGIN}\nold\n{END}\nafter\n")

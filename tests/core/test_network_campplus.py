@@ -153,6 +153,7 @@ def test_training_begins_with_what_a_teacher_would_say(transplanted, images):
     assert np.linalg.norm(made.mean(axis=0)) < 0.3 < np.linalg.norm(np.asarray(transplanted[0](seen)).mean(axis=0))
 
 
+@pytest.mark.slow
 def test_a_large_network_is_kept_with_8_bits_and_found_again(transplanted, images, tmp_path, monkeypatch):
     """The file answers as the coarsened network does, is smaller than with 16 bits, and training goes on from it."""
     from core.exchange import restore_exported

@@ -145,6 +145,7 @@ def test_live_is_saved_on_request(everybody, playing, tmp_path):
         refused(command("live", "--home", everybody, "--save", f"/proc/{name}"), "choose another place")
 
 
+@pytest.mark.slow
 def test_a_microphone_that_fails_loses_nothing_of_what_was_heard(everybody, voice, need_program, tmp_path):
     """The sound server goes away in the middle, and one of the places to save at is gone at the end."""
     (tmp_path / "pulse").mkdir()
@@ -183,6 +184,7 @@ def _read(master: int) -> bytes:
     return os.read(master, 65536) if select.select([master], [], [], 0.5)[0] else b""
 
 
+@pytest.mark.slow
 def test_the_form_of_the_app_records_from_this_computer_and_takes_add_up(playing):
     playing("mei_enrol")
     take, told = Take(), []

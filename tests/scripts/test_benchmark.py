@@ -26,6 +26,7 @@ def five():
         yield recognizer
 
 
+@pytest.mark.slow
 def test_no_stage_has_become_much_slower(five):
     found = benchmark.slowed(five, repeats=9, allowed=WHOEVER_ELSE_IS_HERE)
     if found is None:
@@ -81,6 +82,7 @@ def test_a_floor_is_work_over_what_the_machine_can_do():
     assert convolution_operations((embedder.folder / "cnn.onnx").read_bytes()) > weights  # each weight at many places
 
 
+@pytest.mark.slow
 def test_the_batch_uses_more_than_one_core_and_little_memory():
     found = benchmark.measure_batch(0.7)
     assert found["seconds_of_sound"] == pytest.approx(40, abs=10)
@@ -92,6 +94,7 @@ def test_ten_people_cost_little():
     assert {"open_ms", "read_ms", "fit_ms", "name_ms"} <= set(row) and row["name_processor_ms"] < 50
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't accept a copy:DeprecationWarning")
 def test_training_is_measured_in_its_parts():
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed: training needs it")

@@ -131,6 +131,7 @@ def test_the_table_shows_what_the_json_says(made):
     assert line.split()[2] == f"{100 * results['both']['mic']['accuracy']:.1f}"
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_json(folder, evaluate, tmp_path):
     options = ("--speakers", 2, "--draws", 3, "--channel", "mic", "--tests", 1, "--seed", 5)
     results = []
