@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
-from core.errors import StoreError
+from core.errors import StoreError, reason
 from core.names import listed
 from core.salvage import salvage
 
@@ -56,6 +57,8 @@ CREATE TABLE settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 """
 _LAYOUTS = (_SCHEMA, _SCHEMA_2)  # one after the other, from the layout found to `SCHEMA_VERSION`
 assert len(_LAYOUTS) == SCHEMA_VERSION
+_UNWRITABLE = (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM)
+_making = threading.Lock()  # held while a new file is open, so that no other thread has SQLite open it meanwhile
 
 
 def home_folder(home: str | os.PathLike | None = None) -> Path:
@@ -100,6 +103,8 @@ class Database:
                     db.execute(f"PRAGMA {pragma}")
                 yield db
         except sqlite3.OperationalError as error:
+            if _kind(error) in _UNWRITABLE:
+                raise StoreError(_unwritable(self.path, error)) from error
             raise StoreError(
                 f"{self.path} cannot be used ({error}): close other programs that use it, check that the folder can be "
                 f"written and the disk is not full, or choose another with --home DIR or {HOME_VARIABLE}"
@@ -135,12 +140,12 @@ class Database:
     def _make_folder(self) -> None:
         try:
             self.home.mkdir(parents=True, mode=0o700, exist_ok=True)  # two processes may begin at the same moment
-            os.close(os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600))  # SQLite gives -wal and -shm the same mode
+            with _making, suppress(FileExistsError):
+                # SQLite gives -wal and -shm the same mode. A file that is there is never opened but by SQLite: closing
+                # any descriptor of it drops the locks of all connections that this process has (POSIX).
+                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except OSError as error:
-            raise StoreError(
-                f"{self.path} cannot be written ({error.strerror or error}): "
-                f"choose a folder of your own with --home DIR or {HOME_VARIABLE}"
-            ) from error
+            raise StoreError(_unwritable(self.path, error)) from error
 
     def _identity(self) -> tuple[int, int]:
         state = self.path.stat()
@@ -214,6 +219,15 @@ class _Damaged(StoreError):
     """The file is no sound database."""
 
 
+def _kind(error: sqlite3.Error) -> int:
+    """SQLite's primary result code; 0 where the complaint is Python's."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF
+
+
+def _unwritable(path: Path, error: Exception) -> str:
+    return f"{path} cannot be written ({reason(error)}): choose a folder of your own with --home DIR or {HOME_VARIABLE}"
+
+
 def _use_write_ahead_log(db: sqlite3.Connection) -> None:
     """Switch once; SQLite does not wait by itself when another process is switching at the same moment."""
     deadline = time.monotonic() + BUSY_SECONDS
@@ -221,7 +235,7 @@ def _use_write_ahead_log(db: sqlite3.Connection) -> None:
         try:
             db.execute("PRAGMA journal_mode = WAL")
             return
-        except sqlite3.OperationalError:
-            if time.monotonic() > deadline:
+        except sqlite3.OperationalError as error:
+            if _kind(error) == sqlite3.SQLITE_READONLY or time.monotonic() > deadline:
                 raise
             time.sleep(0.05)

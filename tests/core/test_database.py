@@ -48,15 +48,17 @@ def test_a_folder_that_cannot_be_made(tmp_path):
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX users")
-def test_a_folder_that_is_not_writable():
+@pytest.mark.parametrize("mode", [0o555, 0o777], ids=["folder too", "file only"])
+@pytest.mark.parametrize("begin", [SpeakerStore, lambda folder: (folder / "speakers.db").touch()], ids=["used", "new"])
+def test_a_database_that_is_not_writable(begin, mode):
     with tempfile.TemporaryDirectory() as folder:
-        SpeakerStore(folder)
-        for path in (Path(folder), Path(folder) / "speakers.db"):
-            path.chmod(0o555 if path.is_dir() else 0o444)
+        begin(Path(folder))
+        (Path(folder) / "speakers.db").chmod(0o444)
+        Path(folder).chmod(mode)
         if os.geteuid() == 0:
             os.seteuid(65534)  # root may write anywhere: try as nobody
         try:
-            with pytest.raises(StoreError, match="cannot be written .Permission denied"):
+            with pytest.raises(StoreError, match="speakers.db cannot be written .*folder of your own with --home"):
                 SpeakerStore(folder)
         finally:
             if os.getuid() == 0:
@@ -153,3 +155,17 @@ def test_processes_share_a_folder(tmp_path):
     ]
     assert [process.wait(timeout=60) for process in running] == [0, 0]
     assert len(SpeakerStore(home).profiles()) == 6
+
+
+def test_a_second_store_in_a_process_leaves_the_first_its_locks(store):
+    """Closing any descriptor of a file drops all locks that the process has on it (POSIX): another process would then
+    take itself for the last one and delete the write-ahead log under those who read and write."""
+    enrol(store, "Amina")
+    last = "import sys; from core.speakers import SpeakerStore; SpeakerStore(sys.argv[1]).rename('Amina', 'Mina')"
+    with store.database.connection() as db:
+        assert db.execute("SELECT name FROM speakers").fetchall() == [("Amina",)]
+        SpeakerStore(store.home)
+        subprocess.run([sys.executable, "-c", last, store.home], cwd=ROOT, check=True, timeout=60)
+        assert store.path.with_name("speakers.db-wal").exists(), "deleted although the database is open here"
+        db.execute("UPDATE speakers SET name = 'Jo'")
+    assert [profile.name for profile in store.profiles()] == ["Jo"]
