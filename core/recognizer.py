@@ -52,8 +52,8 @@ class Recognizer:
 
         Raises `StoreError` and `ModelError`.
         """
+        self.embedder = embedder or Embedder()  # first: the store's notice would be lost with an error
         self.store = SpeakerStore(home)
-        self.embedder = embedder or Embedder()
         self._calibration = Calibration(**self.embedder.calibration)
         self._lock = threading.Lock()
         self._heads: Heads | None = None

@@ -234,9 +234,13 @@ class SpeakerStore:
         finally:
             self._delete_set_aside()
 
+    def set_aside(self) -> list[str]:
+        """Names of the files of damaged databases in `home`: they may hold the voice of somebody who was deleted."""
+        return sorted(path.name for path in self.home.glob(f"{self.path.name}.corrupt-*"))
+
     def _delete_set_aside(self) -> None:
         try:
-            for leftover in self.home.glob(f"{self.path.name}.corrupt-*"):
+            for leftover in map(self.home.joinpath, self.set_aside()):
                 leftover.unlink()
         except OSError as error:
             raise StoreError(f"{leftover} could not be deleted ({error.strerror}): delete it yourself") from error

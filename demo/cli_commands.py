@@ -11,14 +11,14 @@ from dataclasses import replace
 from core.audio import Audio
 from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
 from core.errors import DuplicateName, StoreError, UnknownSpeaker, VoiceInDoubt
-from core.names import clean_name, shortened
+from core.names import clean_name, listed, shortened
 from core.recognizer import Recognizer
 from core.segments import Segment, cut
 from core.sources import file
 from core.sources.microphone import devices as input_devices
 from core.speakers import SpeakerStore
 from core.timeline import Answer, Timeline
-from demo import cli_live
+from demo import cli_live, texts
 from demo.cli_source import (
     MIC,
     Progress,
@@ -31,6 +31,7 @@ from demo.cli_source import (
     until_it_fails,
     with_silence,
 )
+from demo.cli_store import opened_recognizer, opened_store
 from demo.cli_text import AnswerLines, inputs, people, talk_time
 
 LISTEN_LIMIT_SECONDS = 180.0  # s after which an enrolment by microphone stops waiting for speech
@@ -41,8 +42,7 @@ def enrol(options: Namespace) -> None:
     """enrol NAME SOURCE...: one enrolment from all sources together, or none."""
     name = clean_name(options.name)
     file.check_range(options.start, options.end)
-    recognizer = Recognizer(options.home)
-    _note(recognizer.store.notice)
+    recognizer = opened_recognizer(options)
     _check_name(recognizer.store, name, again=options.again)
     _check_consent(options.yes_consent, name)
     progress, notes = Progress(), []
@@ -71,7 +71,7 @@ def enrol(options: Namespace) -> None:
 
 def identify(options: Namespace) -> None:
     """identify SOURCE: lines as they are made and talk time, or the whole timeline as JSON, CSV or RTTM."""
-    recognizer = Recognizer(options.home)
+    recognizer = opened_recognizer(options)
     progress, answers, notes = Progress(), [], []
     failed: list[Exception] = []
     line = AnswerLines(recognizer.heads().names)
@@ -108,15 +108,14 @@ def identify(options: Namespace) -> None:
 
 def live(options: Namespace) -> None:
     """live: see `demo.cli_live`."""
-    recognizer = Recognizer(options.home)
+    recognizer = opened_recognizer(options)
     asked = {"device": options.device, "seconds": options.seconds, "save": tuple(options.save)}
     cli_live.live(recognizer, begun=lambda: _note_people(recognizer), **asked)
 
 
 def list_speakers(options: Namespace) -> None:
     """speakers list."""
-    store = SpeakerStore(options.home)
-    _note(store.notice)
+    store = opened_store(options)
     profiles = store.profiles()
     if not profiles:
         _note(f"nobody is enrolled yet: {ENROL_HINT}")
@@ -127,14 +126,14 @@ def list_speakers(options: Namespace) -> None:
 
 def rename(options: Namespace) -> None:
     """speakers rename OLD NEW."""
-    store = SpeakerStore(options.home)
+    store = opened_store(options)
     old = store.get(options.old).name
     print(f"{old} is now {store.rename(options.old, options.new).name}")
 
 
 def delete(options: Namespace) -> None:
     """speakers delete NAME, or --all."""
-    store = SpeakerStore(options.home)
+    store = opened_store(options)
     if options.all == (options.name is not None):
         raise StoreError("delete whom? give one NAME, or --all for everybody")
     who = "everybody" if options.all else store.get(options.name).name
@@ -145,6 +144,8 @@ def delete(options: Namespace) -> None:
         print(f"deleted everybody: {count} {'person' if count == 1 else 'people'}")
     else:
         print(f"deleted {store.delete(options.name).name}")
+        if left := store.set_aside():
+            _note(texts.SET_ASIDE.format(files=listed(left), home=store.home))
 
 
 def devices(options: Namespace) -> None:
@@ -212,8 +213,7 @@ def _ask(question: str, option: str, refusal: str) -> None:
 
 
 def _note_people(recognizer: Recognizer) -> None:
-    """What keeps people from being named: a damaged store, nobody enrolled, or enrolled with other weights."""
-    _note(recognizer.store.notice)
+    """What keeps people from being named: nobody enrolled, or enrolled with other weights."""
     old = [profile.name for profile in recognizer.store.outdated(recognizer.model_id)]
     if old:
         _note(f"enrolled with other weights and not recognised: {', '.join(old)}; enrol again with --again")

@@ -16,14 +16,14 @@ from core.enrolled import Session
 from core.errors import DuplicateName, PeopleFileError, StoreError
 from core.names import name_key, shortened
 from core.recognizer import Recognizer
-from core.speakers import SpeakerStore
 from core.sureness import recommend
+from demo.cli_store import opened_recognizer, opened_store
 from demo.cli_text import table
 
 
 def show(options: Namespace) -> None:
     """speakers show NAME: sessions with quality, who sounds most alike, and what each session is worth."""
-    recognizer = Recognizer(options.home)
+    recognizer = opened_recognizer(options)
     person = recognizer.store.get(options.name)
     sessions = recognizer.store.sessions(person.name)
     gains = {one.session: one for one in recognizer.session_gains(person.name)}
@@ -63,7 +63,7 @@ def _remarks(session: Session, recognizer: Recognizer) -> str:
 
 def export(options: Namespace) -> None:
     """speakers export FILE [NAME ...]: into a new file, which only its owner can read."""
-    store, target = SpeakerStore(options.home), Path(options.file)
+    store, target = opened_store(options), Path(options.file)
     people = store.records(options.names or None)
     if not people:
         raise StoreError("nobody is enrolled yet: there is nothing to export")
@@ -90,7 +90,7 @@ def import_people(options: Namespace) -> None:
         raise PeopleFileError(f"{path} cannot be read ({error.strerror})") from error
     secret = _passphrase(options) if people_file.encrypted(content) else None
     people = people_file.read(content, secret)
-    recognizer = Recognizer(options.home)
+    recognizer = opened_recognizer(options)
     known = {name_key(one.name) for one in recognizer.store.profiles()}
     taken = [one.name for one in people if name_key(one.name) in known]
     if taken and not (options.skip or options.replace):
@@ -104,7 +104,7 @@ def import_people(options: Namespace) -> None:
 
 def renew(options: Namespace) -> None:
     """speakers renew NAME: learn a person anew from speech that was kept, where other weights made the profile."""
-    recognizer = Recognizer(options.home)
+    recognizer = opened_recognizer(options)
     name = recognizer.store.get(options.name).name
     count = recognizer.renew(name)
     print(f"{name}: {count} {'session' if count == 1 else 'sessions'} renewed")
@@ -112,7 +112,7 @@ def renew(options: Namespace) -> None:
 
 def sure(options: Namespace) -> None:
     """speakers sure [P]: how sure to be before somebody is named; without P, what is set and what is recommended."""
-    recognizer = Recognizer(options.home)
+    recognizer = opened_recognizer(options)
     store = recognizer.store
     if options.probability is not None:
         store.choose_sureness(options.probability or None)

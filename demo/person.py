@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import UnknownSpeaker
+from core.names import listed
 from core.person_check import check_person
 from core.recognizer import Recognizer
+from core.speakers import SpeakerStore
 from demo import people_texts, person_view, texts
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
@@ -45,7 +47,14 @@ def renamed(recognizer: Recognizer, person: str | None, new: str) -> str:
 
 def deleted(recognizer: Recognizer, person: str | None) -> str:
     """Delete one person; the notice."""
-    return said(lambda: texts.DELETED.format(name=recognizer.store.delete(chosen_name(person)).name))
+    store = recognizer.store
+    return said(lambda: texts.DELETED.format(name=store.delete(chosen_name(person)).name) + _set_aside(store))
+
+
+def _set_aside(store: SpeakerStore) -> str:
+    """What may still hold a voice that was deleted; '' where nothing does."""
+    left = store.set_aside()
+    return f" {texts.SET_ASIDE.format(files=listed(left), home=store.home)}." if left else ""
 
 
 def deleted_all(recognizer: Recognizer) -> str:
@@ -61,7 +70,10 @@ def deleted_all(recognizer: Recognizer) -> str:
 def session_deleted(recognizer: Recognizer, person: str | None, session: int) -> str:
     """Delete one session of somebody who has several; the notice."""
     store = recognizer.store
-    return said(lambda: people_texts.REMOVED.format(name=store.delete_session(chosen_name(person), session).name))
+    removed = store.delete_session
+    return said(
+        lambda: people_texts.REMOVED.format(name=removed(chosen_name(person), session).name) + _set_aside(store)
+    )
 
 
 def renewed(recognizer: Recognizer, person: str | None) -> str:

@@ -194,6 +194,7 @@ DELETE_SURE = "Delete {name} and everything learned from this voice? This cannot
 DELETE_YES = "Yes, delete"
 KEEP = "Keep"
 DELETED = "{name} is gone: no part of this voice is left in the database."
+SET_ASIDE = "Damaged databases that were set aside may still hold it: {files} in {home}; delete them too"
 DELETE_ALL = "Delete everyone"
 DELETE_ALL_SURE = "Delete all {count} people and everything learned from their voices? This cannot be undone."
 DELETED_ALL = "Everyone is gone: no voice is left in the database."

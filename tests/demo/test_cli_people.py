@@ -5,7 +5,9 @@ import stat
 
 import pytest
 
+from core import people_file
 from core.speakers import SpeakerStore
+from tests.core.voices import enrol
 from tests.demo.command_line import SAMPLES, command, refused
 
 
@@ -90,3 +92,36 @@ def test_ctrl_d_at_the_passphrase_is_one_line(words, jo, tmp_path, monkeypatch):
     monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
     monkeypatch.setattr("getpass.getpass", closed)
     refused(command("speakers", *words, "--home", jo), "no passphrase was given")
+
+
+@pytest.mark.parametrize(
+    "action",
+    ["list", "rename P0 P1", "delete P0 --yes", "show P0", "renew P0", "export x", "import people.json", "sure .9"],
+)
+def test_whichever_command_finds_the_store_damaged_says_so(action, home, tmp_path, monkeypatch):
+    """The next one knows nothing of it."""
+    monkeypatch.chdir(tmp_path)
+    other = SpeakerStore(tmp_path / "other")
+    enrol(other, "Jo", 1)
+    (tmp_path / "people.json").write_bytes(people_file.write(other.records()))
+    store = SpeakerStore(home)
+    for seed in range(4):
+        enrol(store, f"P{seed}", seed, windows=20)
+    good = store.path.read_bytes()
+    store.path.write_bytes(good[:-9000] + b"\xff" * 5000 + good[-4000:])
+    said = command("speakers", *action.split()).err
+    assert said.startswith("note: The speaker database was damaged. It was kept as speakers.db.corrupt-"), said
+    assert "these people were saved from it: P0" in said
+    assert SpeakerStore(home).notice is None
+
+
+def test_after_a_deletion_is_told_what_may_still_hold_the_voice(home):
+    store = SpeakerStore(home)
+    for name in ("Amina", "Kofi", "Jo"):
+        enrol(store, name)
+    assert command("speakers", "delete", "Amina", "--yes").err == ""
+    (home / "speakers.db.corrupt-20260101T000000Z").touch()
+    done = command("speakers", "delete", "Kofi", "--yes")
+    assert done.out == "deleted Kofi\n" and f"speakers.db.corrupt-20260101T000000Z in {home}; delete them" in done.err
+    command("speakers", "delete", "--all", "--yes")
+    assert not list(home.glob("*corrupt*"))

@@ -27,6 +27,14 @@ def test_the_page_is_there_at_once_and_then_checked(people):
     assert checked.page.count("light is-") == count and not checked.renewable and checked.sessions == ()
 
 
+def test_what_may_still_hold_the_voice_is_named_after_a_deletion(people):
+    assert "Damaged databases" not in person.deleted(people, "Kofi")
+    (people.store.home / "speakers.db.corrupt-20260101T000000Z").touch()
+    said = person.deleted(people, "Amina")
+    assert "Amina is gone" in said and "may still hold it: speakers.db.corrupt-20260101T000000Z in " in said
+    assert "Damaged databases" not in person.deleted(people, "Amina")  # nobody of that name: nothing was deleted
+
+
 def test_alone_there_is_nobody_to_be_like(people):
     people.store.delete("Kofi")
     page = last(people, "Amina").page
