@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import numpy as np
 
 from core.cut_off import CutOff, Ending, is_whole, stated_by_file
-from core.errors import AudioTooLong, DecodeError
+from core.errors import AudioTooLong, DecodeError, reason
 
 if TYPE_CHECKING:
     import soundfile
@@ -167,14 +167,14 @@ def _open(source: Source) -> tuple[str, BinaryIO]:
         name, handle = "the audio", io.BytesIO(source)
     elif isinstance(source, str | os.PathLike):
         path = Path(source)
-        if path.is_dir():
-            raise DecodeError(f"{path} is a folder, not an audio file")
-        if path.exists() and not path.is_file():  # a pipe would wait for ever
-            raise DecodeError(f"{path} is a pipe or a device, not an audio file")
         try:
+            if path.is_dir():
+                raise DecodeError(f"{path} is a folder, not an audio file")
+            if path.exists() and not path.is_file():  # a pipe would wait for ever
+                raise DecodeError(f"{path} is a pipe or a device, not an audio file")
             name, handle = path.name, path.open("rb")
-        except OSError as error:
-            raise DecodeError(f"{path} cannot be read: {error.strerror or error}") from error
+        except (OSError, ValueError) as error:  # the latter: a name that no file can have
+            raise DecodeError(f"{path} cannot be read: {reason(error)}") from error
     else:
         name, handle = "the audio", source
     head = handle.read(1)

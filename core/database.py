@@ -62,10 +62,17 @@ _making = threading.Lock()  # held while a new file is open, so that no other th
 
 
 def home_folder(home: str | os.PathLike | None = None) -> Path:
-    """Where profiles live: `home` if given, else SPEAKERS_HOME, else the user's data folder."""
+    """Where profiles live: `home` if given, else SPEAKERS_HOME, else the user's data folder. Raises `StoreError` for
+    the folder of a user (~name) that there is not."""
     chosen = home or os.environ.get(HOME_VARIABLE)
     if chosen:
-        return Path(chosen).expanduser()
+        try:
+            return Path(chosen).expanduser()
+        except RuntimeError as error:
+            raise StoreError(
+                f"{chosen} cannot be found ({reason(error).rstrip('.')}): write the folder out in full, after --home or "
+                f"in {HOME_VARIABLE}"
+            ) from error
     import platformdirs
 
     return platformdirs.user_data_path(APP_NAME, appauthor=False)
@@ -144,7 +151,7 @@ class Database:
                 # SQLite gives -wal and -shm the same mode. A file that is there is never opened but by SQLite: closing
                 # any descriptor of it drops the locks of all connections that this process has (POSIX).
                 os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-        except OSError as error:
+        except (OSError, ValueError) as error:  # the latter: a name that no folder can have
             raise StoreError(_unwritable(self.path, error)) from error
 
     def _identity(self) -> tuple[int, int]:

@@ -126,10 +126,10 @@ def _target(path: str) -> Path:
     forms = (*FORMATS, SOUND_FORMAT)
     if target.suffix.lower().lstrip(".") not in forms:
         raise StoreError(f"{path} cannot be saved: its name must end in .{', .'.join(forms)}")
-    if target.is_dir() or not target.resolve().parent.is_dir():
-        raise StoreError(f"{path} cannot be saved: there is no such folder, or it is a folder itself")
-    fresh = not target.exists()
     try:
+        if target.is_dir() or not target.resolve().parent.is_dir():
+            raise StoreError(f"{path} cannot be saved: there is no such folder, or it is a folder itself")
+        fresh = not target.exists()
         with target.open("ab"):
             pass
         if fresh:

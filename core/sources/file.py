@@ -61,9 +61,12 @@ def cut_off_note(what: CutOff) -> str:
 
 
 def check_range(start: float | None, end: float | None, duration: float | None = None) -> None:
-    """Raise `SourceError` unless 0 <= start < end, with start before `duration`; all in seconds, None where unknown."""
-    if start is not None and not 0 <= start < float("inf"):
+    """Raise `SourceError` unless 0 <= start < end < infinity, with start before `duration`; all in seconds, None where
+    unknown."""
+    if start is not None and not 0 <= start * SAMPLE_RATE < math.inf:
         raise SourceError(f"a start of {start} s makes no sense: give seconds from 0 on")
+    if end is not None and not end * SAMPLE_RATE < math.inf:
+        raise SourceError(f"an end of {end} s makes no sense: give seconds, or none for the very end")
     if end is not None and not (start or 0.0) < end:
         raise SourceError(f"the range ends at {end:g} s but starts at {start or 0:g} s: give an end after the start")
     if duration is not None and start is not None and start >= duration:
@@ -80,9 +83,9 @@ def duration(path: str | os.PathLike) -> float | None:
         info = soundfile.info(os.fspath(path))
         if 0 < info.frames < 2**62 and info.samplerate > 0:
             return info.frames / info.samplerate
-    except (soundfile.LibsndfileError, RuntimeError, TypeError):
-        pass  # not one of libsndfile's formats
+    except (soundfile.LibsndfileError, RuntimeError, TypeError, ValueError):
+        pass  # not one of libsndfile's formats, or a name that it does not take
     try:
         return ffmpeg.duration(path)
-    except OSError:  # it is not there: decoding tells why
+    except (OSError, ValueError):  # it is not there: decoding tells why
         return None

@@ -2,10 +2,13 @@
 
 import io
 import os
+import shutil
 import struct
+import tempfile
 import time
 import tracemalloc
 from fractions import Fraction
+from pathlib import Path
 
 import av
 import numpy as np
@@ -392,3 +395,25 @@ def test_a_pipe_is_refused_at_once(tmp_path):
     os.mkfifo(tmp_path / "pipe.wav")
     with pytest.raises(DecodeError, match="pipe or a device"):
         decode(tmp_path / "pipe.wav")
+
+
+@pytest.mark.parametrize("name", ["a" * 300 + ".wav", "a\0b.wav"], ids=["long", "null"])
+def test_a_name_that_no_file_can_have_is_refused(tmp_path, name):
+    with pytest.raises(DecodeError, match="cannot be read: "):
+        decode(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs POSIX users")
+def test_a_folder_that_may_not_be_entered_is_one_sentence(samples):
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copy(samples / "jo_test.opus", folder)
+        Path(folder).chmod(0)
+        if os.geteuid() == 0:
+            os.seteuid(65534)  # root may enter anywhere: try as nobody
+        try:
+            with pytest.raises(DecodeError, match="jo_test.opus cannot be read: Permission denied"):
+                decode(Path(folder) / "jo_test.opus")
+        finally:
+            if os.getuid() == 0:
+                os.seteuid(0)
+            Path(folder).chmod(0o700)

@@ -43,8 +43,16 @@ def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(StoreError, match="choose a folder of your own with --home"):
         SpeakerStore(tmp_path / "file" / "home")
-    with pytest.raises(StoreError, match="cannot be written"):
-        SpeakerStore(tmp_path / "file")
+    for name in ("file", "a" * 300, "a\0b"):
+        with pytest.raises(StoreError, match="cannot be written"):
+            SpeakerStore(tmp_path / name)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="Windows takes any ~name")
+def test_the_folder_of_nobody(monkeypatch):
+    monkeypatch.setenv("SPEAKERS_HOME", "~nosuchuser/x")
+    with pytest.raises(StoreError, match="~nosuchuser/x cannot be found .*write the folder out in full"):
+        SpeakerStore()
 
 
 @pytest.mark.skipif(os.name != "posix", reason="needs POSIX users")

@@ -1,5 +1,7 @@
 """A file as a source: ranges of time, and lengths stated by the file."""
 
+import sys
+
 import numpy as np
 import pytest
 import soundfile
@@ -57,6 +59,10 @@ def test_decoding_stops_at_the_end(ramp):
         (None, 0, "an end after the start"),
         (-1, None, "seconds from 0 on"),
         (float("nan"), None, "seconds from 0 on"),
+        (1e305, None, "seconds from 0 on"),
+        (None, float("nan"), "none for the very end"),
+        (0, float("inf"), "none for the very end"),
+        (0, 1e305, "none for the very end"),
         (12.0, None, "the sound is 00:10 long: a start of 00:12 lies behind it"),
         (11.0, 20.0, "lies behind it"),
     ],
@@ -92,11 +98,20 @@ def test_duration_of_what_ffmpeg_reads(tmp_path):
     assert duration(path) == pytest.approx(2.0, abs=0.15)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="names of files are text elsewhere")
+def test_duration_where_the_name_is_no_text(tmp_path):
+    path = tmp_path / "gr\udcfc\udcdfe.wav"
+    soundfile.write(tmp_path / "plain.wav", np.zeros(3 * RATE), RATE)
+    (tmp_path / "plain.wav").rename(path)
+    assert duration(path) == pytest.approx(3.0, abs=0.15)
+
+
 def test_duration_of_no_sound_is_not_known(tmp_path):
     path = tmp_path / "letter.txt"
     path.write_text("dear all")
     assert duration(path) is None
-    assert duration(tmp_path / "missing.wav") is None
+    for name in ("missing.wav", "a\0b.wav", "a" * 300 + ".wav"):
+        assert duration(tmp_path / name) is None
     with pytest.raises(DecodeError):
         list(blocks(path, 1.0, 2.0))
 

@@ -141,6 +141,14 @@ def music() -> np.ndarray:
     return np.concatenate(notes).astype(np.float32)
 
 
+def test_a_name_too_long_for_a_file(home):
+    name = "a" * 300
+    refused(command("identify", f"{name}.wav"), "cannot be read")
+    refused(command("enrol", "Amina", f"{name}.wav", "--yes-consent"), "cannot be read")
+    refused(command("live", "--save", f"{name}.csv"), "choose another place")
+    refused(command("speakers", "list", "--home", name), "choose a folder of your own")
+
+
 @pytest.mark.parametrize("sound", [silence, hiss, hum, music], ids=lambda sound: sound.__name__)
 def test_what_is_no_voice_is_nobody(everybody, home, tmp_path, sound):
     path = written(tmp_path / f"{sound.__name__}.wav", sound())
