@@ -109,16 +109,17 @@ class SpeakerStore:
     def embeddings(self, model_id: str, *, windows_up_to: int | None = None) -> list[Enrolled]:
         """Embeddings made by `model_id`, by person in the order of enrolment; people without any are left out.
 
-        With more people than `windows_up_to` only the segments: windows serve heads that a crowd does not get.
+        With more such people than `windows_up_to` only the segments: windows serve heads that a crowd does not get.
         """
         with self.database.connection() as db:
             db.execute("BEGIN")  # profiles and rows of the same moment
             rows = db.execute(
                 "SELECT s.speaker_id, kind, s.id, start, source, cnn, ann "
                 "FROM segments JOIN sessions s ON s.id = session_id "
-                "WHERE s.model_id = ? AND (? IS NULL OR kind = 'segment' OR (SELECT COUNT(*) FROM speakers) <= ?) "
+                "WHERE s.model_id = :model AND (:most IS NULL OR kind = 'segment' OR "
+                "(SELECT COUNT(DISTINCT speaker_id) FROM sessions WHERE model_id = :model) <= :most) "
                 "ORDER BY s.speaker_id, s.id, position",
-                (model_id, windows_up_to, windows_up_to),
+                {"model": model_id, "most": windows_up_to},
             ).fetchall()
             profiles = {row[0]: Profile(*row) for row in db.execute(_PROFILE)} if rows else {}
         if not rows:

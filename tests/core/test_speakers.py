@@ -40,6 +40,9 @@ def test_a_crowd_is_read_without_windows(store):
         0
     ] * 3
     np.testing.assert_array_equal(many[2].cnn, few[2].segments.cnn)
+    for seed in range(4):  # people of other weights get no heads of these, so they make no crowd
+        enrol(store, f"Outdated {seed}", seed, model="m0")
+    assert [one.kinds.count("window") for one in store.embeddings("m1", windows_up_to=3)] == [5] * 3
 
 
 def test_a_second_session(store):
