@@ -70,8 +70,7 @@ def home_folder(home: str | os.PathLike | None = None) -> Path:
             return Path(chosen).expanduser()
         except RuntimeError as error:
             raise StoreError(
-                f"{chosen} cannot be found ({reason(error).rstrip('.')}): write the folder out in full, after --home or "
-                f"in {HOME_VARIABLE}"
+                f"{chosen} cannot be found ({error}): write the folder out in full after --home or in {HOME_VARIABLE}"
             ) from error
     import platformdirs
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from core.errors import InvalidName
 
 MAX_NAME = 60  # characters
+MAX_TEXT = 2000  # characters of other words that are kept: where a session came from, what was odd about it
 NAMES_SHOWN = 6  # names listed in a message
 RESERVED = ("Unknown", "not enough speech", "noise")  # what the program itself answers
 FORBIDDEN = "/\\<>"  # paths and HTML
@@ -52,6 +53,11 @@ def name_key(name: str) -> str:
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     visible = "".join(c for c in folded if unicodedata.category(c) not in ("Cf", "Cs") and c not in VARIATIONS)
     return " ".join(visible.split())
+
+
+def one_line(words: str) -> str:
+    """Words as they are kept and exported: valid text (file names may be none) on one line of at most `MAX_TEXT`."""
+    return "".join(c if c >= " " else " " for c in words[:MAX_TEXT]).encode(errors="replace").decode()
 
 
 def listed(names: Sequence[str]) -> str:

@@ -16,15 +16,15 @@ import numpy as np
 
 from core.enrolled import KINDS, EnrolledSegment, PersonRecord, SessionRecord
 from core.errors import PeopleFileError, SpeakerError
-from core.names import clean_name, name_key
+from core.names import MAX_TEXT, clean_name, name_key, one_line, shortened
 from core.segments import Quality
 
 FORMAT = "who-is-speaking people"
 VERSION = 1
 MAX_BYTES = 256 * 1024 * 1024  # of a file
-MAX_PEOPLE, MAX_SESSIONS, MAX_SEGMENTS = 20_000, 200, 200  # people, sessions of one, segments and windows of a session
+MAX_PEOPLE, MAX_SESSIONS = 20_000, 2_000  # people, sessions of one
+MAX_SEGMENTS = 200  # segments and windows of a session
 MAX_DIMS = 4096  # values of an embedding
-MAX_TEXT = 2000  # characters of source and remark
 MAX_FLAC = 16 * 1024 * 1024  # bytes of a session's speech
 UNIT_TOLERANCE = 0.01  # embeddings have length 1
 SCRYPT = {"n": 2**16, "r": 8, "p": 1}  # 64 MB and a fraction of a second for each passphrase tried
@@ -35,10 +35,14 @@ _QUALITY = ("speech", "level", "clipped", "snr", "bandwidth")
 
 
 def write(people: list[PersonRecord], passphrase: str | None = None) -> bytes:
-    """The file. Raises `PeopleFileError` for a passphrase that is too short, and for what is too large to be read."""
+    """The file. Raises `PeopleFileError` for a passphrase that is too short, and for what `read` would refuse."""
     if passphrase is not None and len(passphrase) < MIN_PASSPHRASE:
         raise PeopleFileError(f"the passphrase has {len(passphrase)} characters: use at least {MIN_PASSPHRASE}")
     document = {"format": FORMAT, "version": VERSION, "people": [_person_out(person) for person in people]}
+    try:
+        _people_in(document)
+    except PeopleFileError as error:
+        raise PeopleFileError(f"nothing was written, as this cannot be imported again: {error}") from error
     content = json.dumps(document, ensure_ascii=False).encode()
     if passphrase is None:
         return _small_enough(content)
@@ -72,6 +76,10 @@ def read(content: bytes, passphrase: str | None = None) -> list[PersonRecord]:
         if passphrase is None:
             raise PeopleFileError("this file is encrypted: give the passphrase")
         document = _document(_opened(document, passphrase))
+    return _people_in(document)
+
+
+def _people_in(document: dict) -> list[PersonRecord]:
     people = _list(document, "people", MAX_PEOPLE)
     if not people:
         raise PeopleFileError("there is nobody in this file")
@@ -142,7 +150,7 @@ def _person_out(person: PersonRecord) -> dict:
 
 def _session_out(session: SessionRecord) -> dict:
     made = {name: getattr(session, name) for name in ("created_at", "consent_at", "model_id")}
-    made |= {name: getattr(session, name)[:MAX_TEXT] for name in ("source", "remark")}
+    made |= {name: one_line(getattr(session, name)) for name in ("source", "remark")}  # older stores kept any text
     made["segments"] = [
         {
             "kind": one.kind,
@@ -162,6 +170,7 @@ def _person_in(person: object, where: str) -> PersonRecord:
         name = clean_name(person.get("name"))
     except SpeakerError as error:
         raise PeopleFileError(f"{where}: {error}") from error
+    where += f" ({shortened(name)})"
     sessions = _list(person, "sessions", MAX_SESSIONS, where)
     if not sessions:
         raise PeopleFileError(f"{where} has no session")

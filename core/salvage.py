@@ -18,6 +18,8 @@ from core.errors import InvalidName
 from core.names import clean_name, name_key
 
 TABLES = ("speakers", "sessions", "segments", "recordings", "corrections")
+FILL = """UPDATE sessions SET consent_at = (SELECT consent_at FROM speakers WHERE id = speaker_id)
+    WHERE consent_at = ''"""  # layout 1 has none of a session
 LENGTH_TOLERANCE = 1e-2  # of an embedding's length 1
 MIN_SEGMENTS = 4  # of a session; fewer are no enrolment (20 s, see `core.recognizer`)
 MAX_STEP = 64  # row numbers skipped at once where nothing can be read
@@ -40,6 +42,7 @@ def salvage(damaged: Path, whole: sqlite3.Connection) -> list[str]:
             for table in TABLES:
                 _copy(broken, whole, table)
         _believe_only_what_is_sound(whole)
+        whole.execute(FILL)
         names = [name for (name,) in whole.execute("SELECT name FROM speakers ORDER BY id")]
         if names:
             whole.execute("UPDATE changes SET revision = revision + 1")

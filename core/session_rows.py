@@ -9,6 +9,7 @@ import numpy as np
 
 from core.enrolled import KINDS, EnrolledSegment, SessionRecord
 from core.errors import StoreError
+from core.names import one_line
 from core.segments import Quality
 
 _ROW = "kind, start, speech, level, clipped, snr, cnn, cnn_dims, ann, ann_dims, bandwidth"  # see `checked_rows`
@@ -16,9 +17,10 @@ _ROW = "kind, start, speech, level, clipped, snr, cnn, cnn_dims, ann, ann_dims, 
 
 def insert_session(db: sqlite3.Connection, speaker: int, session: SessionRecord) -> None:
     """Put a session below a person. Raises `StoreError` for what does not belong there."""
+    source, remark = one_line(session.source), one_line(session.remark)
     made = db.execute(
         "INSERT INTO sessions (speaker_id, created_at, consent_at, source, model_id, remark) VALUES (?, ?, ?, ?, ?, ?)",
-        (speaker, session.created_at, session.consent_at, session.source, session.model_id, session.remark),
+        (speaker, session.created_at, session.consent_at, source, session.model_id, remark),
     ).lastrowid
     insert_segments(db, made, session.segments, session.model_id)
     if session.flac:

@@ -300,7 +300,6 @@ def _session(
 ) -> SessionRecord:
     if consent is not True:
         raise ConsentMissing("no consent was given: a voice is stored only when the person agrees")
-    source = source.encode(errors="replace").decode()  # file names may be no valid text
     return SessionRecord(now(), now(), source, model_id, remark, tuple(segments), flac)
 
 

@@ -44,9 +44,17 @@ def test_what_goes_out_comes_in(people):
 
 
 def test_what_is_written_can_be_read_or_is_refused_at_once(people, monkeypatch):
-    wordy = replace(people[0].sessions[0], remark="clipped, " * 1000)
+    wordy = replace(people[0].sessions[0], source="a\tb\n\udcff.wav", remark="clipped, " * 1000)
     [found] = people_file.read(people_file.write([replace(people[0], sessions=(wordy,))]))
-    assert found.sessions[0].remark == wordy.remark[: people_file.MAX_TEXT]
+    assert found.sessions[0].source == "a b ?.wav" and found.sessions[0].remark == wordy.remark[: people_file.MAX_TEXT]
+    many = replace(people[0], sessions=people[0].sessions[1:] * 201)
+    assert same(people_file.read(people_file.write([many])), [many])
+    for unfit, says in (
+        (replace(many, sessions=many.sessions * 10), "sessions must be a list of at most 2000"),
+        (replace(many, sessions=(replace(many.sessions[0], consent_at=""),)), "session 1: consent_at must be a time"),
+    ):
+        with pytest.raises(PeopleFileError, match=f'nothing was written.* person 2 \\("Zoë 🎙"\\).*{says}'):
+            people_file.write([people[1], unfit])
     monkeypatch.setattr(people_file, "MAX_BYTES", 1000)
     for passphrase in (None, "correct horse"):
         with pytest.raises(PeopleFileError, match="export some of the people"):
@@ -94,7 +102,7 @@ SPOILS = {
     "no consent": lambda d: d["people"][0].pop("consent_at"),
     "a time that is none": lambda d: SESSION(d).update(created_at="yesterday"),
     "no session": lambda d: d["people"][0].update(sessions=[]),
-    "too many sessions": lambda d: d["people"][0].update(sessions=d["people"][0]["sessions"] * 101),
+    "too many sessions": lambda d: d["people"][0].update(sessions=d["people"][0]["sessions"][1:] * 2001),
     "a model id with blanks": lambda d: SESSION(d).update(model_id="a b"),
     "a source of two lines": lambda d: SESSION(d).update(source="a\nb"),
     "no segment": lambda d: SESSION(d).update(segments=[]),

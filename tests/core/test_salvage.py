@@ -7,10 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from core import database, people_file
+from core.session_rows import checked_rows
 from core.speakers import SpeakerStore
 from tests.core.voices import enrol, voice
 
 PAGE = 4096  # bytes
+TIME = "2026-01-01T00:00:00+00:00"
 
 
 @pytest.fixture(scope="module")
@@ -65,6 +68,31 @@ def test_an_embedding_that_was_written_over_is_not_believed(good, tmp_path):
     assert store.notice
     assert_sound(store)
     assert "Person 7" not in {profile.name for profile in store.profiles()}
+
+
+def test_people_of_the_first_layout_keep_the_time_of_their_consent(tmp_path):
+    """It is their sessions' too, as where a sound database is brought to the layout of now: else no export of them
+    could be imported."""
+    path = tmp_path / "speakers.db"
+    with sqlite3.connect(path) as db:
+        db.executescript(database._SCHEMA)
+        for seed in range(3):
+            person = (seed + 1, f"Person {seed}", f"person {seed}", TIME, TIME)
+            db.execute("INSERT INTO speakers VALUES (?, ?, ?, ?, ?)", person)
+            db.execute("INSERT INTO sessions VALUES (?, ?, 'mic', ?, 'm1')", (seed + 1, TIME, seed + 1))
+            rows = [row[:-1] for row in checked_rows(voice(seed, windows=5))]  # without the bandwidth
+            marks = ", ".join("?" * 12)
+            db.executemany(
+                f"INSERT INTO segments VALUES ({marks})", [(seed + 1, place, *row) for place, row in enumerate(rows)]
+            )
+        db.execute("INSERT INTO changes VALUES (1)")
+        db.execute("PRAGMA user_version = 1")
+    db.close()
+    content = path.read_bytes()
+    store = opened(tmp_path / "home", content[: -3 * PAGE] + b"\xff" * PAGE + content[-2 * PAGE :])
+    assert "Person 0" in store.notice and assert_sound(store) >= 1
+    assert {one.consent_at for profile in store.profiles() for one in store.sessions(profile.name)} == {TIME}
+    assert len(people_file.read(people_file.write(store.records()))) == len(store.profiles())
 
 
 def test_a_row_that_leads_back_to_the_first_is_left_out(good, tmp_path):

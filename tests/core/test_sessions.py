@@ -25,11 +25,11 @@ def store(tmp_path) -> SpeakerStore:
 def test_a_session_tells_where_it_came_from(store):
     enrol(store, "Amina", 1, windows=5)
     store.add_session(
-        "Amina", segments=voice(2), model_id="m2", source="file", consent=True, remark="cut off", flac=FLAC
+        "Amina", segments=voice(2), model_id="m2", source="a\tb\udcff", consent=True, remark="cut off", flac=FLAC
     )
     first, second = store.sessions("AMINA")
     assert (first.model_id, first.remark, first.audio, first.qualities) == ("m1", "", False, (GOOD,) * 6)
-    assert (second.model_id, second.remark, second.audio, second.source) == ("m2", "cut off", True, "file")
+    assert (second.model_id, second.remark, second.audio, second.source) == ("m2", "cut off", True, "a b?")
     assert second.consent_at.endswith("+00:00")
     assert store.recordings("Amina") == {second.id: FLAC}
     with pytest.raises(UnknownSpeaker):
