@@ -13,8 +13,8 @@ from core.self_check import SessionGain
 
 @dataclass(frozen=True)
 class PersonCheck:
-    """Measured on what is enrolled with the weights in use. `recognised` of `segments`: named rightly when each is left
-    out in turn. `own`: likeness between the two parts that are least alike (`core.coherence`; one voice is above
+    """Measured on what is enrolled with the weights in use. `recognised` of `segments`: named rightly, with the sureness
+    chosen, when each is left out in turn. `own`: likeness between the two parts that are least alike (`core.coherence`; one voice is above
     `ONE_VOICE`). `nearest`: who else sounds most alike, and how much; None where nobody else is enrolled. `gains`: what
     each session brings, () where there is one only."""
 

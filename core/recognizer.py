@@ -169,12 +169,14 @@ class Recognizer:
         """The people enrolled, told apart and kept from strangers on themselves, see `core.self_check`. `of`: only the
         segments of this person."""
         people = self.store.embeddings(self.model_id)
-        return left_out(people, self.embedder.cohort, self._calibration, of=of, progress=progress) if people else []
+        asked = {"of": of, "sureness": self.store.sureness() or 0.0, "progress": progress}
+        return left_out(people, self.embedder.cohort, self._calibration, **asked) if people else []
 
     def session_gains(self, name: str, *, progress: Callable[[float], None] = lambda done: None) -> list[SessionGain]:
         """What each session of a person brings; [] where there is one only. Raises `UnknownSpeaker`."""
         name, people = self.store.get(name).name, self.store.embeddings(self.model_id)
-        return session_gains(name, people, self.embedder.cohort, self._calibration, progress=progress)
+        asked = {"sureness": self.store.sureness() or 0.0, "progress": progress}
+        return session_gains(name, people, self.embedder.cohort, self._calibration, **asked)
 
     def nearest(self, name: str) -> tuple[str, float] | None:
         """Who else enrolled sounds most like a person, and how much (`core.coherence.likeness`; above `SAME_VOICE` they

@@ -25,7 +25,7 @@ FOLDS = 6  # an enrolment has six segments
 class Trial:
     """One segment, judged by heads that do not know it. `person`: who spoke, '' for a stranger. `session`, `start`:
     where it lies. `likeliest`: the person who came out first, with `probability_first`. `probability`: of `person`.
-    `unknown`: of a stranger.
+    `unknown`: of a stranger. `sureness`: how probable a person must be to be named.
     """
 
     person: str
@@ -35,11 +35,13 @@ class Trial:
     probability_first: float
     probability: float
     unknown: float = 0.0
+    sureness: float = 0.0
 
     @property
     def right(self) -> bool:
-        """Is the likeliest person the one who spoke, and more likely than a stranger? As `Heads.decide` names."""
-        return self.likeliest == self.person and self.probability_first >= self.unknown
+        """Is the likeliest person the one who spoke, more likely than a stranger and as probable as the user wants? As
+        `Heads.decide` names."""
+        return self.likeliest == self.person and self.probability_first >= max(self.unknown, self.sureness)
 
 
 @dataclass(frozen=True)
@@ -59,20 +61,24 @@ def session_gains(
     cohort: Embeddings,
     calibration: Calibration,
     *,
+    sureness: float = 0.0,
     progress: Callable[[float], None] = lambda done: None,
 ) -> list[SessionGain]:
-    """What each session of a person brings; [] for a person with one session only. `people`: who else is enrolled."""
+    """What each session of a person brings; [] for a person with one session only. `people`: who else is enrolled.
+    `sureness`: see `Heads`."""
     person = next((one for one in people if one.profile.name == name), None)
     sessions = [] if person is None else list(dict.fromkeys(person.sessions.tolist()))
     if len(sessions) < 2:
         return []
     names = [one.profile.name for one in people]
-    left, steps = left_out(people, cohort, calibration, of=name, progress=lambda done: progress(done / 2)), []
+    half = {"of": name, "sureness": sureness, "progress": lambda done: progress(done / 2)}
+    left, steps = left_out(people, cohort, calibration, **half), []
     for number, session in enumerate(sessions):
         away = person.sessions == session
         segment = away & np.array([kind == "segment" for kind in person.kinds])
         rows = [_rows(one, ~away if one is person else np.ones(len(one.kinds), bool)) for one in people]
-        without = recognised(name, Heads(names, rows, cohort, calibration), _rows(person, segment))
+        heads = Heads(names, rows, cohort, calibration, sureness=sureness)
+        without = recognised(name, heads, _rows(person, segment))
         mine = [trial for trial in left if trial.session == session]
         within = float(np.mean([one.right for one in mine])), float(np.mean([one.probability for one in mine]))
         steps.append(SessionGain(session, without, within))
@@ -93,11 +99,13 @@ def left_out(
     calibration: Calibration,
     *,
     of: str | None = None,
+    sureness: float = 0.0,
     progress: Callable[[float], None] = lambda done: None,
 ) -> list[Trial]:
     """Every segment of everybody, and every voice of the cohort, judged by heads that do not know it.
 
-    `of`: only this person's segments are left out and judged, and no strangers. `progress`: gets the fraction done.
+    `of`: only this person's segments are left out and judged, and no strangers. `sureness`: see `Heads`. `progress`:
+    gets the fraction done.
     """
     trials: list[Trial] = []
     for fold in range(FOLDS):
@@ -108,6 +116,7 @@ def left_out(
             [_rows(one, ~(segments | windows)) for one, (segments, windows) in zip(people, held, strict=True)],
             Embeddings(cohort.cnn[~away], cohort.ann[~away]),
             calibration,
+            sureness=sureness,
         )
         for one, (segments, _) in zip(people, held, strict=True):
             if segments.any():
@@ -151,5 +160,7 @@ def _judged(
             name, session, start = person.profile.name, int(person.sessions[rows[index]]), person.starts[rows[index]]
             own = float(chances[index, heads.names.index(name)])
         likeliest, unknown = float(chances[index, best]), float(chances[index, -1])
-        found.append(Trial(name, session, float(start), heads.names[best], likeliest, own, unknown))
+        found.append(
+            Trial(name, session, float(start), heads.names[best], likeliest, own, unknown, heads.sureness)
+        )
     return found

@@ -7,6 +7,7 @@ from core.audio import SAMPLE_RATE, Audio, concatenate
 from core.embedder import Embedder
 from core.enrolment import MAX_ENROL_SECONDS, MIN_ENROL_SECONDS
 from core.errors import DuplicateName, EnrolmentRefused, InvalidName, StoreError, UnknownSpeaker, VoiceInDoubt
+from core.person_check import check_person
 from core.recognizer import Recognizer
 from core.rooms import ROOMS
 from core.sureness import recommend
@@ -203,6 +204,11 @@ def test_the_people_enrolled_are_told_apart_on_themselves(empty, voice):
     assert [one.session for one in gains] == [one.id for one in empty.store.sessions("Kofi")]
     assert all(one.without[0] > 0.5 and one.within[1] > 0.5 for one in gains)
     assert empty.nearest("Kofi")[0] == "Amina"
+    empty.store.choose_sureness(0.999999)  # so sure that nobody is named
+    amina, kofi = (check_person(empty, name) for name in ("Amina", "Kofi"))
+    assert amina.recognised == kofi.recognised == 0
+    assert all(one.without[0] == one.within[0] == 0.0 for one in kofi.gains)
+    assert recommend(empty.self_check()) == found  # whatever was chosen
 
 
 def test_how_sure_to_be_is_followed(empty, voice):
