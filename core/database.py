@@ -178,7 +178,7 @@ class Database:
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.execute("COMMIT")
             if db.execute("PRAGMA application_id").fetchone()[0] == ERASING:
-                with suppress(StoreError):  # another program is at it; the mark stays until somebody succeeds
+                with suppress(StoreError):  # a full disk, another program; the mark stays until somebody succeeds
                     self._scrub(db)
 
     def _set_aside(self) -> Path:
@@ -212,7 +212,12 @@ class Database:
             busy = db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
             if not busy:
                 db.execute("PRAGMA application_id = 0")
-        except sqlite3.OperationalError:
+        except sqlite3.OperationalError as error:
+            if _kind(error) not in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+                raise StoreError(
+                    f"the change was made, but old bytes of what was removed may stay in {self.path} ({error}): free "
+                    "some space if the disk is full, then start this program again"
+                ) from error
             busy = 1
         if busy:
             raise StoreError(

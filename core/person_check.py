@@ -13,10 +13,10 @@ from core.self_check import SessionGain
 
 @dataclass(frozen=True)
 class PersonCheck:
-    """Measured on what is enrolled with the weights in use. `recognised` of `segments`: named rightly, with the sureness
-    chosen, when each is left out in turn. `own`: likeness between the two parts that are least alike (`core.coherence`; one voice is above
-    `ONE_VOICE`). `nearest`: who else sounds most alike, and how much; None where nobody else is enrolled. `gains`: what
-    each session brings, () where there is one only."""
+    """Measured on what is enrolled with the weights in use. `recognised` of `segments`: named rightly, and as sure as
+    the user wants, when each is left out in turn. `own`: likeness between the two parts that are least alike
+    (`core.coherence`; one voice is above `ONE_VOICE`). `nearest`: who else sounds most alike, and how much; None where
+    nobody else is enrolled. `gains`: what each session brings, () where there is one only."""
 
     segments: int
     recognised: int

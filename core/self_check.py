@@ -160,7 +160,5 @@ def _judged(
             name, session, start = person.profile.name, int(person.sessions[rows[index]]), person.starts[rows[index]]
             own = float(chances[index, heads.names.index(name)])
         likeliest, unknown = float(chances[index, best]), float(chances[index, -1])
-        found.append(
-            Trial(name, session, float(start), heads.names[best], likeliest, own, unknown, heads.sureness)
-        )
+        found.append(Trial(name, session, float(start), heads.names[best], likeliest, own, unknown, heads.sureness))
     return found

@@ -159,3 +159,39 @@ def test_a_full_disk_is_said_and_nothing_is_half_stored(base, tmp_path):
     whole, profiles = map(int, counts.split())
     assert "cannot be used" in said and "disk is not full" in said
     assert whole == profiles >= 8
+
+
+FULL_AT_A_DELETION = r"""
+import resource, sys
+from tests.core.voices import bytes_on_disk, voice
+from core.errors import StoreError
+from core.speakers import SpeakerStore
+
+store = SpeakerStore(sys.argv[1])
+room = store.path.stat().st_size * 2 // 3  # enough for the deletion, too little to write the file anew
+resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+try:
+    store.delete("Person 3")
+    print("never full")
+except StoreError as error:
+    print(error)
+resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+store = SpeakerStore(sys.argv[1])
+traces = [piece.cnn.tobytes()[:32] for piece in voice(3, windows=5)]
+print(len(store.profiles()), sum(trace in bytes_on_disk(store.home) for trace in traces))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of file size")
+def test_a_disk_too_full_to_erase_is_said_and_the_next_start_erases(base, tmp_path):
+    shutil.copytree(base, tmp_path / "home")
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_AT_A_DELETION, tmp_path / "home"],
+        **{"cwd": ROOT, "capture_output": True, "text": True, "timeout": PATIENCE},
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+    )
+    assert done.returncode == 0, done.stderr
+    said, left = done.stdout.splitlines()
+    assert said.startswith("the change was made, but old bytes of what was removed may stay in "), said
+    assert "free some space if the disk is full" in said and "another program" not in said
+    assert left == "7 0"
