@@ -104,7 +104,7 @@ def gather(blocks: Iterable[Audio], *, once: bool = True) -> Speech:
         total += part.duration
         if total >= MAX_ENROL_SECONDS:
             break
-    speech = concatenate(parts)
+    speech = concatenate(parts).between(0.0, MAX_ENROL_SECONDS)
     audio, repeated = without_repeats(speech) if once else (speech, 0.0)
     return Speech(audio, heard, repeated)
 

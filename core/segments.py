@@ -154,13 +154,32 @@ def keep(audio: Audio, activity: np.ndarray) -> Audio:
 
 
 def condense_long(blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """`condense` over a long recording in blocks of 10 s, so that activity follows level and noise as they change."""
+    """`condense` over a long recording, 10 s at a time, so that activity follows level and noise as they change."""
+    for block in _to_be_judged(blocks):
+        condensed, _ = condense(block)
+        if len(condensed):
+            yield condensed
+
+
+def _to_be_judged(blocks: Iterable[Audio]) -> Iterator[Audio]:
+    """Blocks of 10 s: longer ones are cut, shorter ones, as microphones give them, are joined, for a pause by itself
+    would sound like speech. What is left of a longer one stays alone: the next may be of another recording."""
     size = round(CONDENSE_BLOCK_SECONDS * SAMPLE_RATE)
+    held = Audio(np.zeros(0, np.float32))
     for block in blocks:
+        if len(block) < size:
+            held = concatenate([held, block])
+            if len(held) >= size:
+                yield Audio(held.samples[:size])
+                held = Audio(held.samples[size:])
+            continue
+        if len(held):
+            yield held
+            held = Audio(held.samples[:0])
         for start in range(0, len(block), size):
-            condensed, _ = condense(Audio(block.samples[start : start + size]))
-            if len(condensed):
-                yield condensed
+            yield Audio(block.samples[start : start + size])
+    if len(held):
+        yield held
 
 
 def speech_segments(blocks: Iterable[Audio]) -> Iterator[tuple[Segment, Audio]]:

@@ -22,6 +22,7 @@ from demo import cli_live, texts
 from demo.cli_source import (
     MIC,
     Progress,
+    check_files,
     counted,
     kind,
     opened,
@@ -44,6 +45,7 @@ def enrol(options: Namespace) -> None:
     file.check_range(options.start, options.end)
     recognizer = opened_recognizer(options)
     _check_name(recognizer.store, name, again=options.again)
+    check_files(options.sources)
     _check_consent(options.yes_consent, name)
     progress, notes = Progress(), []
     kinds = ", ".join(dict.fromkeys(map(kind, options.sources)))
@@ -171,7 +173,7 @@ def _enrolment_sound(options: Namespace, progress: Progress, notes: list[str]) -
 
         where = {"start": options.start, "end": end, "device": options.device}
         with opened(source, tell=progress, note=notes.append, **where) as sound, stop_by_interrupt() as stopped:
-            yield from speech_counted(until(stopped, sound.blocks), most, tell)
+            yield from speech_counted(until(stopped, sound.blocks), most, tell, exactly=len(options.sources) > 1)
             if stopped():
                 raise KeyboardInterrupt
 

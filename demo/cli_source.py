@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio
-from core.errors import MicrophoneError, SourceError
+from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio, concatenate
+from core.errors import MicrophoneError, SourceError, reason
 from core.segments import CONDENSE_BLOCK_SECONDS, clock, condense
 from core.sources import file
 
@@ -91,17 +91,44 @@ def kind(source: str) -> str:
     return "link" if _LINK.match(source) and not os.path.exists(source) else "file"
 
 
-def speech_counted(blocks: Iterable[Audio], most: float, tell: Callable[[float], None]) -> Iterator[Audio]:
-    """`blocks` until they hold `most` seconds of speech; `tell` gets the seconds so far. Pieces of 10 s at most."""
+def speech_counted(
+    blocks: Iterable[Audio], most: float, tell: Callable[[float], None], *, exactly: bool = False
+) -> Iterator[Audio]:
+    """`blocks` until they hold `most` seconds of speech, in pieces of 10 s, of which each is judged whole; `tell` gets
+    the seconds so far. `exactly`: no more speech than that, rather a little less."""
     size, total = round(CONDENSE_BLOCK_SECONDS * SAMPLE_RATE), 0.0
+    held = Audio(np.zeros(0, np.float32))
     for block in blocks:
-        for first in range(0, len(block), size):
-            piece = Audio(block.samples[first : first + size])
-            total += condense(piece)[0].duration
-            tell(min(total, most))
-            yield piece
-            if total >= most:
+        while len(block):
+            left = size - len(held)
+            held, block = concatenate([held, Audio(block.samples[:left])]), Audio(block.samples[left:])
+            speech = total + condense(held)[0].duration
+            tell(min(speech, most))
+            if speech >= most:
+                yield _shortened(held, most - total) if exactly else held
                 return
+            if len(held) == size:
+                yield held
+                held, total = Audio(held.samples[:0]), speech
+    if len(held):
+        yield held
+
+
+def _shortened(sound: Audio, most: float) -> Audio:
+    """The beginning of `sound`, with `most` seconds of speech or a little less."""
+    while (over := condense(sound)[0].duration - most) > 0:
+        sound = Audio(sound.samples[: -max(1, round(over * SAMPLE_RATE))])
+    return sound
+
+
+def check_files(sources: Iterable[str]) -> None:
+    """Raise `SourceError` for a file that is not there, before any source is read."""
+    for source in sources:
+        if kind(source) == "file":
+            try:
+                os.stat(source)
+            except OSError as error:
+                raise SourceError(f"{source} cannot be read: {reason(error)}") from error
 
 
 def until(stopped: Callable[[], bool], blocks: Iterable[Audio]) -> Iterator[Audio]:

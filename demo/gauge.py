@@ -49,7 +49,7 @@ class Gauge:
         with self._lock:
             speech, judged = self._speech, list(self._judged)
             if len(self._waiting) and not self.full:
-                speech = np.concatenate([speech, condense(Audio(self._waiting))[0].samples])
+                speech = _longer(speech, self._waiting)
             judged += _qualities(speech, len(judged))
         found = [one for one in judged if one.enough]
         good = sum(not one.poor for one in found)
@@ -58,8 +58,13 @@ class Gauge:
 
     def _finish(self, block: np.ndarray) -> None:
         if len(block) and not self.full:
-            self._speech = np.concatenate([self._speech, condense(Audio(block))[0].samples])
+            self._speech = _longer(self._speech, block)
             self._judged += _qualities(self._speech, len(self._judged))
+
+
+def _longer(speech: np.ndarray, sound: np.ndarray) -> np.ndarray:
+    """`speech` and the speech in `sound` behind it, two minutes at most."""
+    return np.concatenate([speech, condense(Audio(sound))[0].samples])[:MAX_SAMPLES]
 
 
 def _qualities(speech: np.ndarray, first: int) -> list[Quality]:

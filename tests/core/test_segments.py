@@ -302,3 +302,18 @@ def test_silence_around_a_voice_does_not_reach_the_network(voice):
     prepared = prepare(concatenate([sentence, silence(2 * SAMPLE_RATE)]))
     quietest = min(level_dbfs(prepared[i : i + SAMPLE_RATE // 2]) for i in range(0, SEGMENT_SAMPLES - 8000, 800))
     assert quietest > -45  # half a second of silence would be -120
+
+
+@pytest.mark.parametrize("block_seconds", [0.3, 0.5, 1.0, 7.0])
+def test_short_blocks_are_judged_together(voice, block_seconds):
+    """A pause with a mains hum, judged by itself, would be counted as speech."""
+    said = voice("amina_enrol")
+    parts = [part for start in range(0, 30, 3) for part in (said.between(start, start + 3), silence(3 * SAMPLE_RATE))]
+    sound = concatenate(parts)
+    hum = 0.0045 * np.sin(2 * np.pi * 100 * np.arange(len(sound)) / SAMPLE_RATE)
+    sound = Audio(sound.samples + hum.astype(np.float32))
+    whole = concatenate(list(segments.condense_long([sound])))
+    starts = np.arange(0, sound.duration, block_seconds)
+    blocks = (sound.between(start, start + block_seconds) for start in starts)
+    assert 20 < whole.duration < 36
+    np.testing.assert_array_equal(concatenate(list(segments.condense_long(blocks))).samples, whole.samples)

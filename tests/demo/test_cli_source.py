@@ -1,0 +1,43 @@
+"""Sources of the command line: how much speech there is, while it is heard and from many files."""
+
+from argparse import Namespace
+
+import numpy as np
+import soundfile
+
+from core.audio import SAMPLE_RATE, Audio, concatenate
+from core.enrolment import gather
+from demo.cli_commands import _enrolment_sound
+from demo.cli_source import speech_counted
+from tests.demo.command_line import command, refused
+
+
+def test_speech_is_counted_as_it_comes_and_as_an_enrolment_counts_it(voice):
+    """Half seconds of a microphone with a hum in its pauses: the pauses are no speech, and the number grows."""
+    said, pause = voice("jo_enrol"), Audio(np.zeros(3 * SAMPLE_RATE, np.float32))
+    sound = concatenate([part for start in range(0, 30, 3) for part in (said.between(start, start + 3), pause)])
+    hum = 0.0045 * np.sin(2 * np.pi * 100 * np.arange(len(sound)) / SAMPLE_RATE)
+    sound, told = Audio(sound.samples + hum.astype(np.float32)), []
+    halves = [sound.between(half / 2, (half + 1) / 2) for half in range(120)]
+    heard = list(speech_counted(halves, 15.0, told.append))
+    speech = [gather([whole]).audio.duration for whole in (concatenate(heard), concatenate(heard[:-1]))]
+    assert speech[1] < 15.0 <= speech[0] < 15.5 and told[-1] == 15.0
+    assert len(told) == 2 * concatenate(heard).duration > 2 * 20.0
+    heard = list(speech_counted([sound], 15.0, told.append, exactly=True))
+    assert 14.5 < gather(heard).audio.duration <= 15.0
+    assert 20.0 < concatenate(list(speech_counted([sound], 99.0, told.append))).duration == sound.duration
+
+
+def test_every_one_of_many_sources_is_heard(home, voice, tmp_path):
+    files = [tmp_path / f"{number}.wav" for number in range(11)]
+    for number, path in enumerate(files):  # a level of its own for each
+        sound = voice("amina_enrol").between(1.5 * number, 1.5 * number + 21.0)
+        soundfile.write(path, sound.samples, SAMPLE_RATE)
+    options = Namespace(sources=list(map(str, files)), start=None, end=None, device=None)
+    told = []
+    speech = gather(_enrolment_sound(options, told.append, []), once=False)
+    assert [any(line.startswith(f"{number}. source: ") for line in told) for number in range(1, 12)] == [True] * 11
+    assert 110 < speech.audio.duration <= 120
+    refused(
+        command("enrol", "Amina", *files, tmp_path / "none.wav", "--yes-consent"), "none.wav cannot be read: No such"
+    )
