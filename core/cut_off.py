@@ -33,15 +33,17 @@ class CutOff:
 
 @dataclass
 class Ending:
-    """What is known of a file's end while it is decoded. `stated`: its own length in s. `broken`: it broke off."""
+    """What is known of a file's end while it is decoded. `stated`: its own length in s. `reached`: s at which its last
+    sound ends by its time stamps. `broken`: it broke off."""
 
     stated: float | None = None
+    reached: float = 0.0
     broken: bool = False
 
     def cut_off(self, found: float) -> CutOff | None:
         """None where `found` seconds are all there is."""
-        stated = self.stated if self.stated is not None and self.stated > found else None
-        if self.broken or (stated is not None and stated - found > max(MISSING_SECONDS, MISSING_FRACTION * stated)):
+        stated, end = self.stated if self.stated is not None and self.stated > found else None, max(found, self.reached)
+        if self.broken or (stated is not None and stated - end > max(MISSING_SECONDS, MISSING_FRACTION * stated)):
             return CutOff(found, stated)
         return None
 
@@ -61,11 +63,16 @@ def stated_by_container(kind: str, track: AudioStream) -> float | None:
     """Seconds that a container of FFmpeg's says its sound track has; None for those that only estimate. `kind`: the
     container's format."""
     if "mp4" in kind and track.duration and track.time_base:
-        return float(track.duration * track.time_base)
+        return float((track.duration + max(0, track.start_time or 0)) * track.time_base)
     clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", track.metadata.get("DURATION", ""))
     if "matroska" in kind and clock:
         return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
     return None
+
+
+def has_exact_times(kind: str) -> bool:
+    """Does a container of this format write down when each sound comes, and how long it is in all?"""
+    return "mp4" in kind or "matroska" in kind
 
 
 def is_whole(file: soundfile.SoundFile, handle: BinaryIO) -> bool:

@@ -62,6 +62,7 @@ def take(word: dict, name: str, ending: Ending) -> None:
     if "refused" in word:
         raise DecodeError(str(word["refused"]).replace("{name}", name))
     ending.stated = ending.stated or word.get("stated")
+    ending.reached = max(ending.reached, float(word.get("reached", 0.0)))
     ending.broken = ending.broken or bool(word.get("broken"))
 
 

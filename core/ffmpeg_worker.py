@@ -1,7 +1,7 @@
 """The process in which FFmpeg works: reads a file from its standard input, and gives sound or a word about it.
 
 Its output is a row of messages: a kind, the length of what follows, and that. `SOUND`: float32 samples, 16 kHz mono;
-`WORD`: a JSON object with `stated`, `broken`, `refused` or `duration`; `END`: all of it has been said.
+`WORD`: a JSON object with `stated`, `reached`, `broken`, `refused` or `duration`; `END`: all of it has been said.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from core.audio import SAMPLE_RATE, to_mono, too_much_work, work_allowed
-from core.cut_off import stated_by_container
+from core.audio import MAX_SECONDS, SAMPLE_RATE, to_mono, too_much_work, work_allowed
+from core.cut_off import has_exact_times, stated_by_container
 from core.errors import reason
 
 SOUND, WORD, END = b"S", b"W", b"E"
@@ -28,6 +28,7 @@ HEAD = struct.Struct("<cI")  # kind, bytes that follow
 MAX_MESSAGE = 1 << 20  # bytes
 PIECE = SAMPLE_RATE  # samples: sound is sent a second at a time
 MEMORY = 512 << 20  # bytes that a file may make FFmpeg take, beside the program itself
+HOLE_SECONDS = 0.2  # s that time stamps must leave out to count as a hole; they round, and clocks differ
 OPTIONS = {"protocol_whitelist": "none"}  # a file opens no other file, and nothing in the network
 
 Message = np.ndarray | dict[str, float | bool | str]
@@ -51,13 +52,15 @@ def decoded(handle: BinaryIO) -> Iterator[Message]:
             return
         yielded = False
         damage: list[Exception] = []  # since the last sound
+        reached = [0.0]
         yield {"stated": stated_by_container(container.format.name, container.streams.audio[0])}
         try:
-            for samples in _resampled(_frames(container, damage)):
+            for samples in _resampled(_in_time(_frames(container, damage), _stated_end(container), reached)):
                 yielded = True
                 yield samples
         except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: a stream that began later
             damage.append(error)
+        yield {"reached": reached[0]}
         if damage and yielded:
             yield {"broken": True}
         elif damage:
@@ -80,16 +83,47 @@ def _frames(container, damage: list[Exception]) -> Iterator:
         yield from frames
 
 
+def _in_time(frames: Iterator, last: float, reached: list[float]) -> Iterator:
+    """`frames`, and in a hole that their time stamps leave, as a player has it, silence: float32 pieces of a second,
+    16 kHz. Stamps that lead backwards, or behind `last` seconds, are broken and count as none. `reached[0]`: where the
+    last frame ends by its stamp."""
+    given = 0.0  # s
+    for frame in frames:
+        length = frame.samples / max(1, frame.sample_rate)  # s
+        at = reached[0] if frame.pts is None or not frame.time_base else float(frame.pts * frame.time_base)
+        if HOLE_SECONDS < min(at - reached[0], at - given) and at <= last:
+            missing, given = round((at - given) * SAMPLE_RATE), at
+            for start in range(0, missing, PIECE):
+                yield np.zeros(min(PIECE, missing - start), np.float32)
+        reached[0], given = at + length, given + length
+        yield frame
+
+
+def _stated_end(container) -> float:
+    """Seconds up to which time stamps are believed: those the container says it has; 0 for what only estimates."""
+    import av
+
+    stated = stated_by_container(container.format.name, container.streams.audio[0]) or 0.0
+    if has_exact_times(container.format.name) and container.duration:
+        stated = max(stated, container.duration / av.time_base)
+    return min(stated, MAX_SECONDS)
+
+
 def _resampled(frames: Iterator) -> Iterator[np.ndarray]:
-    """16 kHz mono; the number of channels and the rate may change on the way, as on television."""
+    """16 kHz mono; the number of channels and the rate may change on the way, as on television. What is 16 kHz already
+    passes."""
     import av
 
     resampler, kind = None, None
     for frame in frames:
-        now = frame.format.name, frame.layout.name, frame.sample_rate
-        if now != kind:
+        now = None if isinstance(frame, np.ndarray) else (frame.format.name, frame.layout.name, frame.sample_rate)
+        if now is None or now != kind:
             yield from _flushed(resampler)
-            resampler, kind = av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE), now
+            resampler, kind = None, now
+        if now is None:
+            yield frame
+            continue
+        resampler = resampler or av.AudioResampler(format="flt", layout="mono", rate=SAMPLE_RATE)
         frame.pts = None  # broken time stamps must not insert silence
         for out in resampler.resample(frame):
             yield to_mono(out.to_ndarray().reshape(-1))
