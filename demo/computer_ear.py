@@ -15,6 +15,7 @@ from demo.live_ear import LiveEar, Moment
 
 UNWATCHED_SECONDS = 90.0  # s without a page looking after which the microphone is closed; a hidden page looks rarely
 BLOCK_SECONDS = 1.0  # s of sound judged at a time
+CLOSING_SECONDS = 5.0  # s that a microphone is waited for; one that is still being opened closes by itself
 
 
 class ComputerEar:
@@ -41,10 +42,12 @@ class ComputerEar:
         """Open `device` (None: the default) and listen until `stop`. `keep_in`: see `LiveEar.begin`."""
         self.stop()
         self._stop, self.error, self._moment = threading.Event(), None, Moment(opening=True)
+        self.ear.leave()
+        self.ear = LiveEar()  # a thread that still waits for its microphone has the old one, and ends only that
         self.ear.begin(keep_in=keep_in)
         self._looked = time.monotonic()
         self._thread = threading.Thread(
-            target=self._listen, args=(recognizer, device, self._stop), name="computer-ear", daemon=True
+            target=self._listen, args=(recognizer, device, self._stop, self.ear), name="computer-ear", daemon=True
         )
         self._thread.start()
 
@@ -52,7 +55,7 @@ class ComputerEar:
         """Close the microphone; what was found stays."""
         self._stop.set()
         if self._thread is not None:
-            self._thread.join(timeout=5.0)
+            self._thread.join(CLOSING_SECONDS)
             self._thread = None
         self._moment = replace(self._moment, listening=False, opening=False)
 
@@ -75,20 +78,24 @@ class ComputerEar:
     def _unwatched(self) -> bool:
         return time.monotonic() - self._looked > UNWATCHED_SECONDS
 
-    def _listen(self, recognizer: Recognizer, device: str | None, stop: threading.Event) -> None:
+    def _listen(self, recognizer: Recognizer, device: str | None, stop: threading.Event, ear: LiveEar) -> None:
         try:
             with Microphone(device) as microphone:
                 for block in microphone.blocks(BLOCK_SECONDS, cancelled=lambda: stop.is_set() or self._unwatched()):
-                    self.ear.hear(block.samples, block.rate, missing=microphone.gap)
-                    self._moment = self.ear.look(recognizer, overflows=microphone.overflows)
-                    if self.ear.full:
+                    ear.hear(block.samples, block.rate, missing=microphone.gap)
+                    self._show(ear, ear.look(recognizer, overflows=microphone.overflows))
+                    if ear.full:
                         break
         except Cancelled:
             pass  # asked to
         except Exception as error:  # noqa: BLE001 - shown by the page that looks
-            self.error = error
+            self._show(ear, error=error)
         try:
-            self._moment = self.ear.end(recognizer)
+            self._show(ear, ear.end(recognizer))
         except Exception as error:  # noqa: BLE001 - as above
-            self.error = self.error or error
-            self._moment = replace(self._moment, listening=False, opening=False)
+            self._show(ear, replace(self._moment, listening=False, opening=False), self.error or error)
+
+    def _show(self, ear: LiveEar, moment: Moment | None = None, error: Exception | None = None) -> None:
+        """Unless another session has begun meanwhile."""
+        if ear is self.ear:
+            self._moment, self.error = moment or self._moment, error or self.error

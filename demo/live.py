@@ -99,7 +99,7 @@ def device_choices() -> tuple[list[tuple[str, str]], str]:
         found = devices()
     except MicrophoneError as error:
         return [(texts.SYSTEM_DEFAULT, "")], trouble(error)
-    shown = [(texts.SYSTEM_DEFAULT, ""), *((one.name, str(one.index)) for one in found)]
+    shown = [(texts.SYSTEM_DEFAULT, ""), *((one.name, one.key) for one in found)]
     return shown, "" if found else notice(texts.DEVICES_NONE)
 
 

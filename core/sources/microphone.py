@@ -22,6 +22,7 @@ QUEUE_SECONDS = 30.0  # s of sound kept while nobody takes blocks; what comes th
 CALLBACK_SECONDS = 0.1  # s of sound in one callback
 SILENT_SECONDS = 3.0  # s without any data after which the device counts as gone
 POLL_SECONDS = 0.1  # s between looks at `cancelled` while waiting
+CUT_NAME = 31  # characters that the oldest of Windows' sound systems leaves of a name
 
 _opened = 0  # streams open in this process: PortAudio lists devices anew only when there is none
 _portaudio_lock = threading.Lock()
@@ -29,23 +30,31 @@ _portaudio_lock = threading.Lock()
 
 @dataclass(frozen=True)
 class Device:
-    """An input device. `rate`: its default rate in Hz. `channels`: how many it has. `default`: the system's choice."""
+    """An input device. `rate`: its default rate in Hz. `channels`: how many it has. `default`: the system's choice.
+    `system`: the sound system it is reached through; Windows has several, each with every microphone."""
 
     index: int
     name: str
     rate: int
     channels: int
     default: bool
+    system: int = 0
+
+    @property
+    def key(self) -> str:
+        """What `find_device` knows it by later too, when a device that was plugged in has changed the numbers."""
+        return f"{self.index} {self.name}"
 
 
 def devices() -> list[Device]:
-    """Input devices present now; an empty list when there is none. Raises `MicrophoneError` without PortAudio."""
+    """Input devices present now, each once; an empty list when there is none. Raises `MicrophoneError` without
+    PortAudio."""
     with _portaudio_lock:
-        return _devices()
+        return _each_once(_devices())
 
 
 def find_device(wanted: int | str | None = None) -> Device:
-    """The device with that index, name or part of a name (None: the default); else `MicrophoneError`."""
+    """The device with that key, index, name or part of a name (None: the default); else `MicrophoneError`."""
     with _portaudio_lock:
         return _find(wanted)
 
@@ -53,7 +62,7 @@ def find_device(wanted: int | str | None = None) -> Device:
 class Microphone:
     """An input device, open while used as a context manager.
 
-    `device`: index, name, unique part of a name, or None for the default. `overflows`: how often the system lost sound
+    `device`: see `find_device`. `overflows`: how often the system lost sound
     before we got it. `dropped_seconds`: s lost because blocks were not taken in time. `gap`: s of them that were lost
     right before the block given last. Raises `MicrophoneError`.
 
@@ -223,20 +232,36 @@ def _devices() -> list[Device]:
     except sounddevice.PortAudioError as error:
         raise MicrophoneError(f"the sound system does not answer ({error}): check that it runs, try again") from error
     try:
-        default = sounddevice.query_devices(kind="input")["index"]
+        chosen = sounddevice.query_devices(kind="input")
     except (sounddevice.PortAudioError, ValueError):
-        default = -1
-    return [
+        chosen = {"index": -1, "hostapi": -1}
+    found = [
         Device(
             index=entry["index"],
             name=entry["name"],
             rate=round(entry["default_samplerate"]),
             channels=entry["max_input_channels"],
-            default=entry["index"] == default,
+            default=entry["index"] == chosen["index"],
+            system=entry["hostapi"],
         )
         for entry in listed
         if entry["max_input_channels"] > 0
     ]
+    return sorted(found, key=lambda device: device.system != chosen["hostapi"])
+
+
+def _each_once(present: list[Device]) -> list[Device]:
+    """Without those that are there already through another sound system, maybe with their whole name."""
+    kept: list[Device] = []
+    for device in present:
+        if not any(one.system != device.system and _one_name(one.name, device.name) for one in kept):
+            kept.append(device)
+    return kept
+
+
+def _one_name(one: str, other: str) -> bool:
+    cut, whole = sorted((one, other), key=len)
+    return cut == whole or (len(cut) == CUT_NAME and whole.startswith(cut))
 
 
 def _find(wanted: int | str | None) -> Device:
@@ -246,12 +271,15 @@ def _find(wanted: int | str | None) -> Device:
     if wanted is None or wanted == "":
         return next((device for device in present if device.default), present[0])
     text = str(wanted).casefold()
+    number, _, name = text.partition(" ")
     for fits in (
+        [device for device in present if text == device.key.casefold()],
         [device for device in present if text == str(device.index)],
         [device for device in present if text == device.name.casefold()],
+        [device for device in present if number.isdecimal() and name == device.name.casefold()],
         [device for device in present if text in device.name.casefold()],
     ):
-        if len(fits) == 1:
+        if len(fits := _each_once(fits)) == 1:
             return fits[0]
-    names = ", ".join(f"{device.index} {device.name}" for device in present)
+    names = ", ".join(device.key for device in _each_once(present))
     raise MicrophoneError(f"no single input device is called {str(wanted)[:60]!r}; there are: {names}")

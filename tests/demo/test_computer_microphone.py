@@ -1,13 +1,15 @@
 """Live with this computer's microphone: sounddevice and a virtual one."""
 
 import json
+import threading
 import time
 from pathlib import Path
 
 import soundfile
 
 from core.audio import SAMPLE_RATE
-from demo import live, texts
+from core.errors import MicrophoneError
+from demo import computer_ear, live, texts
 from demo.computer_ear import ComputerEar
 from demo.live_session import save
 from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
@@ -68,3 +70,41 @@ def test_a_microphone_that_is_pulled_out_is_said_and_what_was_heard_stays(
     saved = save(recognizer, ear.ear)
     assert heard >= 3 and soundfile.info(saved.sound).duration >= heard - 0.1
     assert json.loads(Path(saved.timelines["json"]).read_text())["segments"]
+
+
+def test_a_microphone_that_was_slow_to_open_ends_no_later_session(recognizer, monkeypatch):
+    """Stop and start again while the first is still being opened; what it says when it wakes is of no interest."""
+    woken, opened = threading.Event(), threading.Event()
+
+    class Slow:
+        gap, overflows = 0.0, 0
+
+        def __init__(self, device):
+            self._device = device
+
+        def __enter__(self):
+            if self._device == "slow":
+                assert woken.wait(60)
+                raise MicrophoneError("too late")
+            return self
+
+        def __exit__(self, *_):
+            pass
+
+        def blocks(self, seconds, *, cancelled):
+            opened.set()
+            while not cancelled():
+                time.sleep(0.01)
+            return iter(())
+
+    monkeypatch.setattr(computer_ear, "Microphone", Slow)
+    monkeypatch.setattr(computer_ear, "CLOSING_SECONDS", 0.01)
+    ear = ComputerEar()
+    ear.start(recognizer, "slow")
+    slow = ear._thread
+    ear.start(recognizer, "quick")
+    assert opened.wait(60)
+    woken.set()
+    slow.join(60)
+    assert ear.running and ear.look().opening and ear.error is None and not ear.ear._ended
+    ear.stop()
