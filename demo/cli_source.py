@@ -76,9 +76,11 @@ def opened(
             _tell_losses(microphone)
     elif kind(source) == "link":
         from core.sources.youtube import fetch
+        from demo.own_folder import own_folder
 
         tell("asking for the link ...")
-        with fetch(source, start=start, end=end, progress=lambda done: tell(f"downloading {done:.0%}")) as download:
+        asked = {"start": start, "end": end, "progress": lambda done: tell(f"downloading {done:.0%}")}
+        with own_folder() as folder, fetch(source, **asked, folder=folder) as download:  # what is killed is wiped later
             yield Sound(source, download.start or 0.0, download.blocks(note=note))
     else:
         yield Sound(Path(source).name, start or 0.0, file.blocks(source, start, end, note=note))

@@ -15,6 +15,7 @@ from core.segments import Quality
 from core.sources import file, youtube
 from core.sources.microphone import Microphone
 from demo import texts
+from demo.exporting import private_folder
 from demo.gauge import Gauge, speech_in
 from demo.leavings import let_go
 
@@ -195,7 +196,7 @@ class Take:
             told[0] = fraction
 
         asked = {"start": start, "end": end, "progress": follow, "cancelled": given_up.is_set}
-        with youtube.fetch(youtube.parse_link(link), **asked) as download:
+        with youtube.fetch(youtube.parse_link(link), **asked, folder=private_folder()) as download:
             yield from _until(given_up, download.blocks(note=note))
 
     def files(self, paths: Sequence[str] | None, note: file.Note = file.silently) -> Iterator[Audio]:

@@ -10,11 +10,11 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from core.audio import SEGMENT_SECONDS, Audio
-from core.errors import AudioError, Cancelled, LinkError
+from core.errors import AudioError, Cancelled, LinkError, SourceError
 from core.segments import clock
 from core.sources import file
 from core.sources.link import Link, host_of, parse_link
@@ -52,20 +52,33 @@ class Download:
     start: float | None = None
     end: float | None = None
     partial: bool = False
+    _given: list[Iterator[Audio]] = field(default_factory=list, repr=False, compare=False)
 
     def __fspath__(self) -> str:
         return str(self.path)
 
     def blocks(self, *, note: file.Note = file.silently) -> Iterator[Audio]:
         """16 kHz mono pieces of the range asked for (see `core.sources.file.blocks`). `note` hears of a recording or a
-        download that breaks off before its end."""
+        download that breaks off before its end; `LinkError` where it breaks off before the start of the range."""
+        self._given.append(self._blocks(note))
+        return self._given[-1]
+
+    def close(self) -> None:
+        """End what `blocks` gave: a file that is open cannot be deleted on Windows."""
+        for blocks in self._given:
+            blocks.close()
+
+    def _blocks(self, note: file.Note) -> Iterator[Audio]:
         if not self.partial:
             yield from file.blocks(self.path, self.start, self.end, note=note)
             return
         heard = self.start or 0.0
-        for block in file.blocks(self.path, self.start, self.end):
-            heard += block.duration
-            yield block
+        try:
+            for block in file.blocks(self.path, self.start, self.end):
+                heard += block.duration
+                yield block
+        except SourceError as error:  # nothing of the range has come
+            raise LinkError(BROKE_OFF) from error
         if self.end is None or heard < self.end:
             note(f"the download broke off at {clock(heard)}: what came before that was used; try again for the rest")
 
@@ -158,7 +171,8 @@ def fetch(
             _check_length(seconds, max_seconds)
         if progress is not None:
             progress(1.0)
-        yield Download(path, video, start, end, partial)
+        with closing(Download(path, video, start, end, partial)) as download:
+            yield download
 
 
 def _some_sound(folder: Path) -> bool:

@@ -9,6 +9,7 @@ import soundfile
 
 from core.audio import SAMPLE_RATE, stream
 from core.cut_off import CutOff
+from core.errors import LinkError
 from core.sources import file
 from core.sources.youtube import fetch
 from tests.core.media_server import MediaServer
@@ -95,6 +96,9 @@ def test_a_download_that_breaks_off_is_used_as_far_as_it_goes(whole, monkeypatch
         with fetch(server.url("talk.wav"), end=10.0, folder=tmp_path) as download:
             assert sum(part.duration for part in download.blocks(note=notes.append)) == 10.0
         assert len(notes) == 1
+        late = fetch(server.url("talk.wav"), start=20.0, folder=tmp_path)
+        with pytest.raises(LinkError, match="the connection broke off"), late as download:
+            next(download.blocks())
     finally:
         server.close()
     assert list(tmp_path.iterdir()) == []

@@ -1,9 +1,13 @@
 """Links, fetched from a real server on this machine: sound, ranges, broken connections, limits, stopping."""
 
+import io
+import os
 import threading
 import time
+from contextlib import suppress
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 
@@ -174,3 +178,36 @@ def test_the_caller_s_own_error_passes_and_the_file_goes(server, tmp_path):
     with pytest.raises(ZeroDivisionError), fetch(server.url("voice.wav"), folder=tmp_path):
         raise ZeroDivisionError
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="this system does not say which files are open")
+@pytest.mark.parametrize("name", ["voice.wav", "voice.webm"])
+def test_no_file_is_open_any_more_though_somebody_holds_the_blocks(server, tmp_path, name):
+    """On Windows an open file cannot be deleted. Here it can, and stays listed as open."""
+
+    def opened() -> list[str]:
+        names = []
+        for link in Path("/proc/self/fd").iterdir():
+            with suppress(OSError):  # of the server, closed meanwhile
+                names.append(os.readlink(link))
+        return [one for one in names if one.startswith(str(tmp_path))]
+
+    server.files["/voice.webm"] = as_webm(20.0)
+    with fetch(server.url(name), folder=tmp_path) as download:
+        blocks, other = download.blocks(), download.blocks()
+        next(blocks)
+        assert opened()
+    assert opened() == [] and list(blocks) == list(other) == [] and list(tmp_path.iterdir()) == []
+
+
+def as_webm(seconds: float) -> bytes:
+    target = io.BytesIO()
+    with av.open(target, "w", format="webm") as container:
+        track = container.add_stream("libopus", rate=48_000, layout="mono")
+        sound = np.random.default_rng(0).normal(0, 3000, (1, round(48_000 * seconds))).astype(np.int16)
+        frame = av.AudioFrame.from_ndarray(sound, format="s16", layout="mono")
+        frame.sample_rate = 48_000
+        resampler = av.AudioResampler(format="s16", layout="mono", rate=48_000, frame_size=960)
+        for part in (*resampler.resample(frame), None):
+            container.mux(track.encode(part))
+    return target.getvalue()

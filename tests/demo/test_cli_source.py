@@ -1,5 +1,6 @@
 """Sources of the command line: how much speech there is, while it is heard and from many files."""
 
+import tempfile
 from argparse import Namespace
 
 import numpy as np
@@ -8,7 +9,10 @@ import soundfile
 from core.audio import SAMPLE_RATE, Audio, concatenate
 from core.enrolment import gather
 from demo.cli_commands import _enrolment_sound
-from demo.cli_source import speech_counted
+from demo.cli_source import opened, speech_counted
+from demo.own_folder import LOCK
+from demo.take import Take
+from tests.core.media_server import MediaServer
 from tests.demo.command_line import command, refused
 
 
@@ -41,3 +45,24 @@ def test_every_one_of_many_sources_is_heard(home, voice, tmp_path):
     refused(
         command("enrol", "Amina", *files, tmp_path / "none.wav", "--yes-consent"), "none.wav cannot be read: No such"
     )
+
+
+def test_a_download_lies_where_the_next_start_wipes_it_if_this_one_is_killed(monkeypatch, tmp_path):
+    server = MediaServer()
+    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "system"))
+    monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
+    for folder in ("system", "app"):
+        (tmp_path / folder).mkdir()
+    try:
+        with opened(server.url("voice.wav")) as sound:
+            next(sound.blocks)
+            [found] = (tmp_path / "system").rglob("audio.*")
+            assert (found.parents[1] / LOCK).is_file()
+        enrolling = Take().fetched(server.url("voice.wav"), [0.0])
+        next(enrolling)
+        assert [path.name for path in (tmp_path / "app").rglob("audio.*")] == ["audio.wav"]
+        enrolling.close()
+    finally:
+        server.close()
+    assert list((tmp_path / "system").iterdir()) == [] == list((tmp_path / "app").iterdir())
