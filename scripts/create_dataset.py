@@ -39,10 +39,10 @@ from core.dataset.audiobooks import (
 from core.dataset.build import SPLITS_BY, Recording, build, find_speakers, plan
 from core.dataset.fetch import Guest
 from core.dataset.librivox import ARCHIVE, LIBRIVOX, books
-from core.dataset.links import Links, here
+from core.dataset.links import Links, here, tidy_parts
 from core.dataset.links import make_speaker as make_linked
-from core.dataset.noise import build_noise
-from core.dataset.recordings import listed_speakers
+from core.dataset.noise import build_noise, noise_images
+from core.dataset.recordings import check_sound, listed_speakers
 from core.dataset.selection import (
     Rules,
     Sieve,
@@ -92,7 +92,8 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument(
         "--shards",
         action=argparse.BooleanOptionalAction,
-        help=f"images in tar files, the WebDataset layout (default: from {SHARDS_FROM:,} images on)",
+        help="images in tar files, the WebDataset layout (default: for LibriVox, where about "
+        f"{SHARDS_FROM:,} images or more are wanted; else not)",
     )
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="processes (default: all cores)")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="a Dask cluster instead, like tcp://host:8786")
@@ -129,7 +130,7 @@ def arguments() -> argparse.ArgumentParser:
 
 
 def check(args: argparse.Namespace) -> None:
-    """Numbers that make no sense, in one line each."""
+    """What makes no sense, before anything is done, in one line each."""
     if not 0.0 <= args.validation < 1.0:
         raise SpeakerError(f"--validation is a share from 0 to below 1, not {args.validation:g}")
     for name in ("speakers", "candidates", "minutes", "workers", "connections", "max_gb"):
@@ -141,6 +142,10 @@ def check(args: argparse.Namespace) -> None:
         raise SpeakerError("--variants are made of recordings in local folders, into a local folder")
     if args.variants and args.split == "segment":
         raise SpeakerError("--variants of what validates would be trained on: choose --split speaker, session or book")
+    if args.rooms and not args.variants:
+        raise SpeakerError("--rooms goes with --variants: nothing else is heard in measured rooms")
+    check_sound("--noise", args.noise)
+    check_sound("--rooms", args.rooms)
     if args.candidates < args.speakers:
         args.candidates = args.speakers
 
@@ -153,10 +158,8 @@ def from_recordings(args: argparse.Namespace) -> int:
 
     speakers, storage = listed_speakers(args.from_manifest), Storage.of(args.output)
     links = Links(storage, interval=args.interval, most=args.max_gb * 1e9)
-    work, missing = (
-        partial(make_linked, keep_wav=not args.discard_wav),
-        links.missing(chain.from_iterable(speakers.values())),
-    )
+    work = partial(make_linked, keep_wav=not args.discard_wav)
+    missing = links.missing(chain.from_iterable(speakers.values()))
     if not missing:
         return make(args, speakers, args.split or "book", pool={}, work=work)
     with ended_by(args, links.stop), tqdm(total=len(missing), unit="link", desc="links", position=0) as bar:
@@ -208,8 +211,12 @@ def make(args: argparse.Namespace, speakers: dict[str, tuple[Recording, ...]], s
             made = make_all(tasks, Path(args.output), rooms=args.rooms, copies=copies, workers=args.workers)
             total = sum(tqdm(made, f"{what} of variants", len(tasks), unit="speaker"))
             print(f"{total} {what} at other speeds and in rooms in {Path(args.output) / 'variants'}")
+    for line in tidy_parts(tasks, Storage.of(args.output)) if args.from_manifest else ():
+        print(line, file=sys.stderr)
     if args.noise:
         print(f"{build_noise(args.noise, args.output)} noise images in {Storage.of(args.output).path('noise')}")
+    elif kept := noise_images(args.output):
+        print(f"{len(kept)} noise images made before stay: delete noise/ to train without them", file=sys.stderr)
     return 0
 
 

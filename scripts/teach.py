@@ -29,6 +29,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from core.dataset import teacher, variants
 from core.dataset.build import Task, find_speakers, plan
 from core.dataset.manifest import read_rows
+from core.dataset.recordings import check_sound
 from core.errors import DatasetError, SpeakerError
 from core.rival import NETWORKS
 
@@ -113,11 +114,15 @@ def training_tasks(dataset: Path, recordings: list[Path]) -> list[Task]:
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
-    tasks = training_tasks(args.dataset, args.recordings)
     if args.at_most is not None and args.at_most < 1:
         raise SpeakerError(f"--at-most {args.at_most}: 1 or more clips of a voice")
     if args.copies and not args.more_speeds:
         raise SpeakerError("--copies goes with --more-speeds: create_dataset.py makes those of the first speeds")
+    if args.noise and not args.copies:
+        raise SpeakerError("--noise goes with --copies: nothing else is mixed with it")
+    check_sound("--noise", args.noise)
+    check_sound("--rooms", args.rooms)
+    tasks = training_tasks(args.dataset, args.recordings)
     if args.noise:
         tasks = [replace(task, noise=args.noise.resolve()) for task in tasks]
     installed(args.teacher)  # says at once what is missing

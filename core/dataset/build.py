@@ -22,7 +22,7 @@ import numpy as np
 from core.audio import SEGMENT_SECONDS, Audio, stream
 from core.dataset.fingerprint import fingerprint, names_in
 from core.dataset.manifest import Row, short_name, write_rows
-from core.dataset.part import PartWriter, forget, rows_of, skipped_in
+from core.dataset.part import PartWriter, forget, relicense, rows_of, skipped_in
 from core.dataset.recordings import EXTENSIONS, Recording, audio_files, find_speakers, unique
 from core.dataset.storage import Storage
 from core.dataset.workers import one_thread, run
@@ -100,11 +100,13 @@ def plan(
 def build_speaker(task: Task, folder: str | Path | Storage) -> str:
     """Make one speaker's images and rows; returns what was skipped and why, one line each, or ''.
 
-    What is there already and was made of the same recordings with the same settings is not made again.
+    What is there already and was made of the same recordings with the same settings is not made again; another licence
+    is written into it.
     """
     storage, made = Storage.of(folder), made_of(task)
     finished = skipped_in(storage, task.speaker, made)
-    if finished is not None:
+    licences = {(_as_text(one.session), _as_text(one.name)): one.licence for one in task.recordings}
+    if finished is not None and relicense(storage, task.speaker, licences):
         return "\n".join(finished)
     forget(storage, task.speaker)
     free = storage.free()

@@ -5,14 +5,15 @@ A link goes through `core.sources.youtube` with all its guards, one at a time, a
     downloads/links/<name>.sound                       as it came; or <name>.refused, which says why there is none
     wav/<speaker>/<session>/<name>_<start>-<end>.wav   the part that a line of the list means, 16 kHz mono
 
-The second is laid out as scripts/transfer_learning.py and evaluate.py read it. A link that failed is tried again by
-the next run; everything else is left as it is.
+The second is laid out as scripts/transfer_learning.py and evaluate.py read it, and holds what the list means now
+(`tidy_parts`). A link that failed is tried again by the next run; everything else is left as it is.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
+import re
 import threading
 import wave
 from collections.abc import Callable, Iterable, Iterator
@@ -30,6 +31,7 @@ from core.errors import AudioError, Cancelled, DatasetError, LinkError, SourceEr
 from core.sources.youtube import fetch
 
 FOLDER = "downloads/links"
+PART = re.compile(r"_[0-9.e+]+-([0-9.e+]+|end)(-[0-9]+)?\.wav$")  # how the names of parts end
 
 
 def kept_as(url: str) -> str:
@@ -123,16 +125,39 @@ def make_speaker(task: Task, storage: Storage, keep_wav: bool = True) -> str:
     whole, told = here(task, storage)
     anew = not finished(whole, storage)
     told += filter(None, [build_speaker(whole, storage)])
+    for target, recording in _parts(whole) if keep_wav else ():
+        if anew or not storage.exists(target):
+            _cut(recording, target, storage)
+    return "\n".join(told)
+
+
+def _parts(task: Task) -> Iterator[tuple[str, Recording]]:
+    """The links and parts of files among a speaker's recordings, each with the name of its WAV in the storage."""
     names: set[str] = set()
-    for recording in whole.recordings if keep_wav else ():
+    for recording in task.recordings:
         if recording.made or recording.start or recording.end < math.inf:
             end = "end" if recording.end == math.inf else f"{recording.end:g}"
             stem = f"{short_name(recording.stem)}_{recording.start:g}-{end}"
             name = unique(f"{short_name(recording.session)}/{stem}", names)
-            target = f"wav/{task.speaker}/{name}.wav"
-            if anew or not storage.exists(target):
-                _cut(recording, target, storage)
-    return "\n".join(told)
+            yield f"wav/{task.speaker}/{name}.wav", recording
+
+
+def tidy_parts(tasks: Iterable[Task], storage: Storage) -> Iterator[str]:
+    """Remove the WAVs that were made of what the list no longer means: left, one sound would enrol and test. Yields a
+    line for each, and for each folder of somebody who is no longer in the list, which stays."""
+    speakers = {task.speaker: {name for name, _ in _parts(here(task, storage)[0])} for task in tasks}
+    strangers = set()
+    for name in storage.names("wav"):
+        _, speaker, *inside = name.split("/")
+        if len(inside) != 2 or not PART.search(name):
+            continue
+        if speaker not in speakers:
+            strangers.add(speaker)
+        elif name not in speakers[speaker]:
+            storage.remove(name)
+            yield f"removed {storage.path(name)}: the list no longer means it"
+    for speaker in sorted(strangers):
+        yield f"{storage.path(f'wav/{speaker}')} is of nobody in this list: remove it before wav/ is evaluated"
 
 
 def _cut(recording: Recording, target: str, storage: Storage) -> None:

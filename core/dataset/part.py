@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -107,6 +107,17 @@ def skipped_in(storage: Storage, speaker: str, made_of: str) -> list[str] | None
         return part["skipped"] if whole and part.get("made_of", made_of) == made_of else None
     except (ValueError, KeyError, TypeError):
         return None  # damaged: made again
+
+
+def relicense(storage: Storage, speaker: str, licences: Mapping[tuple[str, str], str]) -> bool:
+    """Write the licences, by session and recording, into a finished part; False where its shards say other ones."""
+    part = json.loads(storage.read(_part_name(speaker)))
+    rows = [row | {"licence": licences.get((row["session"], row["recording"]), row["licence"])} for row in part["rows"]]
+    if rows != part["rows"]:
+        if any(INSIDE in row["path"] for row in rows):
+            return False
+        storage.write(_part_name(speaker), json.dumps(part | {"rows": rows}).encode())
+    return True
 
 
 def rows_of(storage: Storage, speaker: str) -> Iterator[tuple[Row, Iterable[float]]]:

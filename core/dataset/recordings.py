@@ -63,7 +63,13 @@ def is_link(path: Path | str) -> bool:
 
 def audio_files(folder: Path) -> list[Path]:
     """Every audio file at any depth of a folder, in name order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS)
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+
+
+def check_sound(option: str, folder: Path | None) -> None:
+    """`DatasetError` where a folder was given in which there is no audio file."""
+    if folder is not None and not audio_files(folder):
+        raise DatasetError(f"{option} {folder}: no audio files are there; give a folder of recordings, or leave it out")
 
 
 def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:

@@ -203,7 +203,8 @@ def _in_turn(readers: list[Reader], probes: dict[str, Probe | str]) -> list[Read
 
 
 def pieces_of(reader: Reader, rules: Rules) -> tuple[Piece, ...]:
-    """The minutes to fetch: of several books, one of which is for validation; of one book, its last sections are."""
+    """The minutes to fetch: of several books, one of which is for validation; of one book, its last sections are. All
+    are for training where `rules.validation` is 0."""
     books = sorted(reader.books, key=lambda book: _drawn(rules.seed, reader.id, book.id))
     wanted = 60.0 * rules.minutes
     chosen: list[Book] = []
@@ -227,16 +228,17 @@ def pieces_of(reader: Reader, rules: Rules) -> tuple[Piece, ...]:
             )
             for index, piece in enumerate(taken)
         )
-    held_book = min(chosen, key=lambda book: (_seconds(book) < rules.validation * wanted, chosen.index(book)))
+    held = rules.validation * wanted
+    held_book = min(chosen, key=lambda book: (_seconds(book) < held, chosen.index(book))) if held else None
     others = [book for book in chosen if book is not held_book]
-    left = wanted - min(rules.validation * wanted, _seconds(held_book))
+    left = wanted - (min(held, _seconds(held_book)) if held_book else 0.0)
     found: list[Piece] = []
     for index, book in enumerate(sorted(others, key=_seconds)):  # what a short book lacks, the longer ones give
         part = _cut(book, left / (len(others) - index), "train")
         left -= sum(piece.end - piece.start for piece in part)
         found += part
     rest = wanted - sum(piece.end - piece.start for piece in found)
-    return (*found, *(_cut(held_book, rest, "validation") if rules.validation else ()))
+    return (*found, *(_cut(held_book, rest, "validation") if held_book else ()))
 
 
 def _seconds(book: Book) -> float:

@@ -153,6 +153,19 @@ class Storage:
             system.put_file(str(file), path)
             file.unlink()
 
+    def put_folder(self, name: str, folder: Path) -> None:
+        """Move a finished folder of `scratch()` to its place, instead of all that is there."""
+        with _told(self.path(name)):
+            if not self.local:
+                self.remove(name)
+                for file in sorted(folder.iterdir()):
+                    self.put(f"{name}/{file.name}", file)
+                return
+            place = Path(self.path(name))
+            if place.exists():
+                os.replace(place, folder.with_name(f"{folder.name}.before"))
+            os.replace(folder, place)
+
     def _into_place(self, partial: Path, name: str) -> None:
         target = Path(self.path(name))
         target.parent.mkdir(parents=True, exist_ok=True)

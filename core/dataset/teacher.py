@@ -39,7 +39,8 @@ def make(
     `at_most`: the teacher hears so many clips of a voice, evenly chosen; the rest have the mean of these. `heard` gives
     the speaker's clips at a speed.
     """
-    target, made = folder / "teacher" / named(task.speaker, speeds), made_of(task, speeds)
+    target = folder / "teacher" / named(task.speaker, speeds)
+    made = made_of(task, speeds, *([] if at_most is None else [f"at most {at_most}"]))
     if is_of(target, made):
         return len(read(target)[1])
     rows, at_speed = [], []

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.audio import SAMPLE_RATE, Audio
 from core.dataset.build import Recording, build, find_speakers, plan
 from core.dataset.manifest import COLUMNS, Row, read_rows, safe_name, write_rows
-from core.dataset.noise import build_noise, noise_segments
+from core.dataset.noise import build_noise, noise_images, noise_segments
 from core.dataset.recordings import unique
 from core.errors import DatasetError
 from core.spectral import COLUMNS as FEATURES
@@ -66,6 +66,11 @@ def test_speakers_sessions_and_files_are_found(recordings):
         ("b.wav", "three"),
         ("two.flac", "two"),
     ]
+
+
+def test_a_folder_that_is_called_like_a_file_is_none(voice, tmp_path):
+    record(tmp_path / "jo" / "talk.mp3" / "one.wav", voice("jo_test"))
+    assert [one.name for one in find_speakers([tmp_path])["jo"]] == ["one.wav"]
 
 
 def test_two_folders_keep_equal_names_apart(recordings, tmp_path):
@@ -292,6 +297,24 @@ def test_noise_becomes_images(chance, tmp_path):
     images = sorted((tmp_path / "out" / "noise").glob("*.png"))
     assert [path.name for path in images] == ["a-2_000.png", "a-2_001.png", "a_000.png", "a_001.png"]
     assert len({path.read_bytes() for path in images}) == 4
+
+
+def test_other_noise_takes_the_place_of_what_was_there(chance, tmp_path):
+    """One file was replaced by another of its name and length, one was removed: nothing of them is mixed in."""
+    for name in ("hum", "street"):
+        record(tmp_path / "in" / f"{name}.wav", Audio(chance.uniform(-0.1, 0.1, 6 * SAMPLE_RATE)))
+    assert build_noise(tmp_path / "in", tmp_path / "out") == 2
+    hum = (tmp_path / "out" / "noise" / "hum_000.png").read_bytes()
+    record(tmp_path / "in" / "hum.wav", Audio(chance.uniform(-0.1, 0.1, 6 * SAMPLE_RATE)))
+    (tmp_path / "in" / "street.wav").unlink()
+    assert build_noise(tmp_path / "in", tmp_path / "out") == 1 == len(noise_images(tmp_path / "out"))
+    assert (tmp_path / "out" / "noise" / "hum_000.png").read_bytes() != hum
+    when = (tmp_path / "out" / "noise" / "hum_000.png").stat().st_mtime_ns
+    assert build_noise(tmp_path / "in", tmp_path / "out") == 1
+    assert (tmp_path / "out" / "noise" / "hum_000.png").stat().st_mtime_ns == when  # the same is not made again
+    with pytest.raises(DatasetError, match="no sound in"):
+        build_noise(tmp_path / "nothing", tmp_path / "out")
+    assert len(noise_images(tmp_path / "out")) == 1 and not (tmp_path / "out" / ".scratch").exists()
 
 
 def test_a_long_noise_is_used_as_far_as_it_goes_and_none_at_all_is_said(chance, tmp_path):

@@ -84,6 +84,29 @@ def test_links_of_a_list_become_a_dataset_and_a_transfer_set(server, create, tmp
     assert decode(part).duration == pytest.approx(25.0, abs=0.01)
 
 
+def test_parts_that_a_list_means_no_longer_are_removed(create, tmp_path, capsys):
+    """Moved to another session it would enrol and be tested. What somebody else put there stays."""
+    for name in ("amina_enrol", "kofi_enrol"):
+        (tmp_path / f"{name}.opus").write_bytes((SAMPLES / f"{name}.opus").read_bytes())
+    lines = "amina_enrol.opus,amina,monday,0,12,", "kofi_enrol.opus,kofi,monday,0,12,"
+    out = tmp_path / "out"
+    assert create("--from-manifest", written(tmp_path, *lines), "--output", out) == 0
+    mine = out / "wav" / "amina" / "monday" / "my own.wav"
+    mine.write_bytes(b"RIFF")
+    lines = "amina_enrol.opus,amina,friday,0,12,", "amina_enrol.opus,amina,sunday,12,,"
+    assert create("--from-manifest", written(tmp_path, *lines), "--output", out) == 0
+    assert {path.relative_to(out / "wav").as_posix() for path in out.glob("wav/amina/*/*")} == {
+        "amina/friday/amina_enrol_0-12.wav",
+        "amina/sunday/amina_enrol_12-end.wav",
+        "amina/monday/my own.wav",
+    }
+    said = [line for line in capsys.readouterr().err.splitlines() if "wav" in line]
+    assert said == [
+        f"removed {out}/wav/amina/monday/amina_enrol_0-12.wav: the list no longer means it",
+        f"{out}/wav/kofi is of nobody in this list: remove it before wav/ is evaluated",
+    ]
+
+
 def test_links_that_are_here_are_not_asked_for_again_and_there_is_a_limit(server, tmp_path):
     listed = listed_speakers(
         written(tmp_path, *(f"{server.url(f'{name}.ogg')},{name},,,," for name in ("amina_test", "kofi_test")))

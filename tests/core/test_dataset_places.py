@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import tarfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +100,25 @@ def test_shards_hold_the_same_images_and_training_reads_both(listed, folder, tmp
     assert one.names == other.names and list(one.speakers) == list(other.speakers)
 
 
+@pytest.mark.parametrize("shards", [False, True])
+def test_a_licence_that_is_corrected_reaches_the_dataset(listed, tmp_path, shards):
+    """Its images are cut again only where they lie in shards, which tell of it too."""
+    build(plan(listed_speakers(listed), split="book", shards=shards), tmp_path)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
+    rows = read_rows(tmp_path)
+    text = listed.read_text()
+    other = listed.with_name(f"other {shards}.csv")
+    other.write_text(text.replace("1,https://example.org/amina,CC0", "1,https://example.org/amina,CC BY-NC 4.0"))
+    build(plan(listed_speakers(other), split="book", shards=shards), tmp_path)
+    licences = {"amina": "CC BY-NC 4.0", "kofi": "CC0"}
+    assert read_rows(tmp_path) == [replace(row, licence=licences[row.speaker]) for row in rows]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")} == before
+    for path in tmp_path.glob("shards/*/amina.tar"):
+        with tarfile.open(path) as tar:
+            told = [json.load(tar.extractfile(name)) for name in tar.getnames() if name.endswith(".json")]
+        assert {one["licence"] for one in told} == {"CC BY-NC 4.0"}
+
+
 def test_a_shard_is_webdataset(listed, tmp_path):
     """Samples are neighbours with one name up to its first dot: NAME.png and NAME.json."""
     build(plan(listed_speakers(listed), shards=True), tmp_path)
@@ -131,8 +151,6 @@ def test_another_place_than_a_folder(listed, folder):
 
 def test_a_missing_image_is_named(folder):
     row = read_rows(folder)[0]
-    from dataclasses import replace
-
     with pytest.raises(DatasetError, match="nowhere.png cannot be read"):
         read_images(folder, [replace(row, path="spectrograms/nowhere.png")])
 

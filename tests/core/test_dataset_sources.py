@@ -4,6 +4,8 @@ import dataclasses
 import json
 import threading
 import time
+from dataclasses import replace
+from itertools import product
 
 import numpy as np
 import pytest
@@ -225,6 +227,15 @@ def test_validation_is_a_book_of_its_own(guest, storage, server):
         assert sum(p.end - p.start for p in pieces) == pytest.approx(33.0, abs=5.0)
         assert all(p.start >= 1 and p.end <= p.section.seconds for p in pieces)
         assert len({p.name for p in pieces}) == len(pieces)
+
+
+def test_without_validation_every_book_gives_its_minutes_to_training(guest, storage, server):
+    readers = find_readers(catalogue(guest, storage, server), RULES, Sieve())
+    assert any(len(reader.books) > 1 for reader in readers)
+    for reader, seed in product(readers, range(4)):
+        pieces = pieces_of(reader, replace(RULES, validation=0.0, seed=seed))
+        assert {piece.split for piece in pieces} == {"train"}
+        assert sum(p.end - p.start for p in pieces) == pytest.approx(min(60.0 * RULES.minutes, reader.seconds), abs=5.0)
 
 
 def test_attribution_names_everybody_and_lets_nothing_through(guest, storage, server):

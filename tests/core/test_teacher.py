@@ -92,6 +92,20 @@ def test_a_teacher_may_hear_a_few_clips_of_a_voice(folder, tmp_path):
     np.testing.assert_allclose(own[1:-1], (np.eye(8)[:1] + np.eye(8)[1:2]).repeat(len(own) - 2, 0) / 2**0.5, atol=1e-3)
 
 
+def test_a_teacher_that_heard_few_clips_hears_all_when_asked(folder, tmp_path):
+    asked = []
+
+    def embed(clips):
+        asked.append(len(clips))
+        return np.eye(32, dtype=np.float32)[: len(clips)]
+
+    task = plan(find_speakers([folder.parent / "in"]), validation=0.0)[0]
+    for at_most in (1, 1, None, None):
+        teacher.make(task, tmp_path, embed, at_most)
+    few, whole = asked[: len(variants.SPEEDS)], asked[len(variants.SPEEDS) :]
+    assert set(few) == {1} and len(whole) == len(variants.SPEEDS) and min(whole) > 1
+
+
 def test_a_folder_has_one_teacher(tmp_path):
     teacher.begin(tmp_path, "campplus")
     teacher.begin(tmp_path, "campplus")  # goes on

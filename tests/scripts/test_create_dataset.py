@@ -100,6 +100,12 @@ def test_an_unreadable_file_is_told_and_skipped(recordings, tmp_path, capsys):
             ("--from-folder", "{recordings}", "--validation", "1.5"),
             "--validation is a share from 0 to below 1, not 1.5",
         ),
+        (("--from-folder", "{recordings}", "--noise", "{tmp}/nowhere"), "nowhere: no audio files are there"),
+        (
+            ("--from-folder", "{recordings}", "--split", "speaker", "--variants", "--rooms", "{tmp}/nowhere"),
+            "nowhere: no audio files are there",
+        ),
+        (("--from-folder", "{recordings}", "--rooms", "{recordings}"), "--rooms goes with --variants"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(recordings, tmp_path, capsys, words, says):
