@@ -41,11 +41,20 @@ class Examples:
             found.update(np.ascontiguousarray(part).tobytes())
         return found.hexdigest()[:16]
 
+    def lessons(self) -> str:
+        """A hash of what the teacher hears, before it is `centred`; empty without one."""
+        return "" if self.teacher is None else hash_of(self.teacher)
+
     def centred(self) -> Examples:
         """With `core.dataset.teacher.centred` lessons, where there are any."""
         if self.teacher is None:
             return self
         return replace(self, teacher=teacher.centred(self.teacher, self.speakers))
+
+
+def hash_of(values: np.ndarray) -> str:
+    """A hash of an array."""
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
 
 
 def load_images(

@@ -25,6 +25,7 @@ from core.examples import Examples
 
 VALIDATED = 6000  # segments whose pairs are looked at: half a gigabyte
 TRIM_EVERY = 50  # steps between returns of free memory to the system
+FINISHED = ("recipe.json", "body.weights.h5")  # files of a finished run alone
 
 
 @dataclass(frozen=True)
@@ -103,13 +104,17 @@ def fit(
     was begun with another recipe, or with another value in `known_by`: what else decides the result, as JSON has it.
 
     `batches(step)` yields (inputs, targets) from that batch on. Every `every` steps a checkpoint is written and a line
-    goes to `log.csv`. Returns False when `minutes` ran out first; call again to go on.
+    goes to `log.csv`. Returns False when `minutes` ran out first; call again to go on. What `save_run` wrote is removed
+    where training goes on.
     """
     from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
     known_by = dict(known_by or {})
     step = _resume(model, folder, recipe, known_by)
+    if step < recipe.steps:
+        for name in FINISHED:
+            (folder / name).unlink(missing_ok=True)
     margin = (model.loss[0] if isinstance(model.loss, list) else model.loss).margin
     began, losses, hits = time.monotonic(), [], []
     with tqdm(total=recipe.steps, initial=step, unit="batch", mininterval=5) as bar:
@@ -170,9 +175,12 @@ def _resume(model, folder: Path, recipe: Recipe, known_by: dict[str, Any]) -> in
     model.optimizer.build(model.trainable_variables)
     if not path.is_file():
         return 0
-    step = restore(path, [*model.variables, *model.optimizer.variables])
-    with np.load(path, allow_pickle=False) as file:
-        begun = json.loads(str(file["recipe"]))
+    step, begun = restore(path, [*model.variables, *model.optimizer.variables]), begun_with(folder)
+    if step > recipe.steps:
+        raise DatasetError(
+            f"{folder} has had {step} steps, {recipe.steps} are asked for: ask for as many or more, or give another "
+            "--output"
+        )
     for name, value in (asdict(recipe) | known_by).items():
         if name not in ("steps", "warm_up") and begun.get(name, value) != value:
             raise DatasetError(
@@ -180,6 +188,16 @@ def _resume(model, folder: Path, recipe: Recipe, known_by: dict[str, Any]) -> in
                 "go on, or give another --output"
             )
     return step
+
+
+def begun_with(folder: Path) -> dict[str, Any]:
+    """The recipe and what else the run in `folder` was begun with (`known_by` of `fit`); empty without a checkpoint."""
+    path = folder / "checkpoint.npz"
+    if not path.is_file():
+        return {}
+    restore(path, [])  # says what is damaged
+    with np.load(path, allow_pickle=False) as file:
+        return json.loads(str(file["recipe"]))
 
 
 def restore(path: Path, variables: list) -> int:
@@ -228,7 +246,7 @@ def teacher_kernel(path: Path, body) -> np.ndarray:
 
 
 def save_run(folder: Path, body, recipe: Recipe, examples: Examples, **more: str) -> None:
-    """The body's weights and everything that is needed to make them again."""
+    """The body's weights and everything that is needed to make them again; of a finished run only."""
     import keras
 
     body.save_weights(folder / "body.weights.h5")
@@ -243,6 +261,14 @@ def save_run(folder: Path, body, recipe: Recipe, examples: Examples, **more: str
         "command": " ".join(sys.argv),
     }
     (folder / "recipe.json").write_text(json.dumps(facts, indent=1), encoding="utf-8")
+
+
+def recipe_of(run: Path) -> dict[str, Any]:
+    """What `save_run` wrote; `DatasetError` for a run that is not finished."""
+    try:
+        return json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise DatasetError(f"{run} is no finished run, train it to its end: {error}") from error
 
 
 def _log(folder: Path, step: int, loss: float, hit: float, score: float, seconds: float) -> None:

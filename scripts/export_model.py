@@ -31,13 +31,14 @@ import numpy as np
 from core.calibration import NEUTRAL, Trials, calibrate, expected_calibration_error, joined, simulate
 from core.dataset.manifest import read_rows
 from core.dataset.noise import noise_segments
-from core.dataset.recordings import audio_files, find_speakers
+from core.dataset.recordings import audio_files, check_sound, find_speakers
 from core.embedder import PRETRAINED, Embedder, Embeddings
 from core.errors import DatasetError, SpeakerError
 from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
 from core.spectral import COLUMNS
+from core.training import recipe_of
 from scripts.exported_networks import Part, export_networks, kept, only_runs
 
 DRAWS = 60  # simulated enrolments of five, for each half of the held-out voices
@@ -91,7 +92,7 @@ def read_recipe(run: Path) -> dict:
     the run (or the exported file) it began with, where there was one."""
     if run.suffix == ".onnx":  # exported weights, to be kept, or from which training went on: model.json lies beside
         return json.loads(run.with_name("model.json").read_text(encoding="utf-8"))["recipe"][run.stem]
-    recipe = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    recipe = recipe_of(run)
     classes = recipe.pop("speakers")
     recipe["voices"] = sum("@" not in name for name in classes)
     if len(classes) > recipe["voices"]:
@@ -167,6 +168,7 @@ def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     if os.environ["KERAS_BACKEND"] != "tensorflow":
         raise SpeakerError(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']} cannot export: unset it, TensorFlow is needed")
+    check_sound("--noise", args.noise)
     target, scratch = args.output, Path(tempfile.mkdtemp(prefix="export-"))
     args.output, args.parts = scratch / "made", scratch / "parts"
     try:

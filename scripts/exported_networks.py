@@ -11,7 +11,7 @@ import numpy as np
 from core.compensation import both_views, compensate, narrowing
 from core.errors import DatasetError
 from core.examples import load_images
-from core.training import average, teacher_kernel
+from core.training import average, recipe_of, teacher_kernel
 
 NARROWED_BY = 4000  # training images
 TOLERANCE = 2e-3  # largest difference allowed between Keras and ONNX, whose dense layers have 16 bits
@@ -63,6 +63,8 @@ def export_network(
 
     options = {"hidden": tuple(recipe["hidden"])} if "hidden" in recipe else {}
     body = ARCHITECTURES[recipe["architecture"]](**options)
+    for run in runs:
+        recipe_of(run)  # says what is not finished
     average([run / "checkpoint.npz" for run in runs], body.variables)
     if len(runs) > 1:
         recipe["mean_of"] = [str(run) for run in runs]

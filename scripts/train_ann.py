@@ -58,6 +58,7 @@ def main(argv: list[str] | None = None) -> int:
         )
     else:
         examples = load_features(args.dataset, "train", min_segments=args.min_segments, augmented=True)
+    known_by = {"dataset": examples.fingerprint(), "taught_by": examples.taught_by, "lessons": examples.lessons()}
     examples = examples.centred()
     held = load_features(args.dataset, "validation")
     print(f"{len(examples.values)} feature rows of {len(examples.names)} speakers", flush=True)
@@ -86,9 +87,10 @@ def main(argv: list[str] | None = None) -> int:
         validate=lambda: validation_eer(body.predict_on_batch(held.values), held.speakers, held.sessions),
         every=args.every,
         minutes=args.minutes,
-        known_by={"dataset": examples.fingerprint(), **more},
+        known_by=known_by | more,
     )
-    save_run(args.output, body, recipe, examples, architecture="ann", **more)
+    if finished:
+        save_run(args.output, body, recipe, examples, architecture="ann", **more)
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 

@@ -14,7 +14,6 @@ mixed_bfloat16` is the fastest on a CPU that knows bfloat16.
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,13 +30,15 @@ import numpy as np
 from core.augment import Chances, SpectrogramAugmenter
 from core.campplus import CamPlusPlus
 from core.errors import DatasetError, SpeakerError
-from core.examples import Examples, load_images, load_noise
+from core.examples import Examples, hash_of, load_images, load_noise
 from core.training import (
     Batch,
     Recipe,
+    begun_with,
     drawn,
     fit,
     random_crops,
+    recipe_of,
     restore,
     save_run,
     targets,
@@ -188,15 +189,28 @@ def begin_with_campplus(model, body, weights: Mapping[str, np.ndarray], made_of:
 def begin_with_run(model, body, run: Path, voices: Sequence[str]) -> None:
     """A finished run's weights; those for its teacher only where it had one. The directions of its voices too, unless
     it was trained on others than `voices`, or at other speeds: then they begin anew."""
-    recipe, checkpoint = run / "recipe.json", run / "checkpoint.npz"
-    told = json.loads(recipe.read_text(encoding="utf-8")) if recipe.is_file() else {}
+    told, checkpoint = recipe_of(run), run / "checkpoint.npz"
     directions = model.get_layer("cosines").variables
-    if list(told.get("speakers", voices)) != list(voices):
+    if told["speakers"] != list(voices):
         restore(checkpoint, body.variables)
         if told.get("teacher") and len(model.outputs) > 1:
             model.get_layer("teacher").kernel.assign(teacher_kernel(checkpoint, body))
         return
     restore(checkpoint, model.variables if told.get("teacher") else [*body.variables, *directions])
+
+
+def start_of(args: argparse.Namespace) -> str | None:
+    """What the weights began with: asked for, or where a run goes on what it was begun with, which is nothing else."""
+    begun = begun_with(args.output)
+    if begun and "start" not in begun and (args.output / "recipe.json").is_file():  # its checkpoint does not tell yet
+        begun |= {"start": recipe_of(args.output).get("start")}
+    start = str(args.start) if args.start else begun.get("start")
+    if begun.get("start", start) != start:
+        raise DatasetError(
+            f"{args.output} was begun {'with --start ' + begun['start'] if begun['start'] else 'without --start'}: say "
+            "the same or none to go on, or give another --output"
+        )
+    return start
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -213,6 +227,7 @@ def main(argv: list[str] | None = None) -> int:
         masks=not args.no_masks,
         seed=args.seed,
     )
+    start = start_of(args)
     from tqdm import tqdm
 
     def shown(rows):
@@ -226,9 +241,12 @@ def main(argv: list[str] | None = None) -> int:
         with_variants=args.variants,
         more_speeds=args.more_speeds,
         with_teacher=args.teacher > 0,
-    ).centred()
-    held = load_images(args.dataset, "validation")
+    )
     noise = load_noise(args.dataset)
+    known_by = {"dataset": examples.fingerprint(), "noise": hash_of(noise)}
+    known_by |= {"taught_by": examples.taught_by, "lessons": examples.lessons(), "start": start}
+    examples = examples.centred()
+    held = load_images(args.dataset, "validation")
     favour = favoured(examples.names, args.favour)
     if not 0.0 <= args.augment < float("inf"):
         raise SpeakerError(f"--augment {args.augment:g}: 0 (nothing) and more, 1 being as usual")
@@ -240,7 +258,7 @@ def main(argv: list[str] | None = None) -> int:
 
     if args.architecture not in ARCHITECTURES:
         raise SpeakerError(f"--architecture {args.architecture} is none of {', '.join(ARCHITECTURES)}")
-    if str(args.start) == "campplus" != args.architecture:
+    if start == "campplus" != args.architecture:
         raise SpeakerError(f"--start campplus has no weights for {args.architecture}: add --architecture campplus")
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
@@ -275,9 +293,10 @@ def main(argv: list[str] | None = None) -> int:
         validate=validate,
         every=args.every,
         minutes=args.minutes,
-        known_by={"dataset": examples.fingerprint(), **more},
+        known_by=known_by | more,
     )
-    save_run(args.output, body, recipe, examples, **more, **({"start": str(args.start)} if args.start else {}))
+    if finished:
+        save_run(args.output, body, recipe, examples, **more, **({"start": start} if start else {}))
     print("finished" if finished else "stopped by --minutes; run again to go on")
     return 0
 

@@ -251,6 +251,23 @@ def test_a_finished_run_is_not_trained_further(trainer, tmp_path):
         np.testing.assert_array_equal(value, before[name])
 
 
+def test_a_run_that_goes_on_is_not_finished(trainer, tmp_path):
+    """What a finished run wrote would stand beside a newer checkpoint."""
+    trainer(tmp_path, steps=2)
+    for name in training.FINISHED:
+        (tmp_path / name).touch()
+    trainer(tmp_path, steps=2)
+    assert all((tmp_path / name).exists() for name in training.FINISHED)
+    trainer(tmp_path, steps=4, minutes=0.0)
+    assert int(arrays(tmp_path)["step"]) == 3 and not any((tmp_path / name).exists() for name in training.FINISHED)
+
+
+def test_a_run_cannot_have_had_fewer_steps_than_it_had(trainer, tmp_path):
+    trainer(tmp_path, steps=3)
+    with pytest.raises(DatasetError, match="has had 3 steps, 2 are asked for: ask for as many or more"):
+        trainer(tmp_path, steps=2)
+
+
 def test_a_run_goes_on_with_its_own_recipe_only(trainer, tmp_path):
     trainer(tmp_path, steps=1)
     with pytest.raises(DatasetError, match=r"begun with margin 0\.2, now it is 0\.3"):
@@ -264,6 +281,8 @@ def test_a_run_goes_on_with_its_own_dataset_only(trainer, dataset, tmp_path):
     others = replace(mine, names=tuple(f"{name}'" for name in mine.names))
     assert mine.fingerprint() == load_features(dataset, "train").fingerprint() != others.fingerprint()
     assert replace(mine, values=mine.values + 1).fingerprint() != mine.fingerprint()
+    taught = replace(mine, teacher=np.eye(len(mine.values), 8, dtype=np.float16))
+    assert mine.lessons() == "" != taught.lessons() != replace(mine, teacher=taught.teacher[:, ::-1]).lessons()
     trainer(tmp_path, steps=3, known_by={"dataset": mine.fingerprint(), "teacher": 20.0})
     with pytest.raises(DatasetError, match="begun with dataset .*give another --output"):
         trainer(tmp_path, steps=3, known_by={"dataset": others.fingerprint(), "teacher": 20.0})

@@ -4,6 +4,7 @@ import csv
 import importlib.util
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -17,7 +18,7 @@ from core.dataset.build import build, find_speakers, plan
 from core.dataset.noise import build_noise
 from core.errors import DatasetError, SpeakerError
 from core.examples import load_images
-from scripts import exported_networks
+from scripts import exported_networks, train_cnn
 from scripts.exported_networks import answers
 from tests.conftest import ROOT
 
@@ -94,6 +95,7 @@ def test_a_few_steps_stopped_and_gone_on_with(dataset, tmp_path, script):
     assert stopped.returncode == 0, stopped.stderr[-2000:]
     assert heard in stopped.stdout and stopped.stdout.splitlines()[-1] == "stopped by --minutes; run again to go on"
     assert step_of(tmp_path) == 1
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["checkpoint.npz", "log.csv"]  # it is not finished
 
     finished = train(script, *words)
     assert finished.returncode == 0, finished.stderr[-2000:]
@@ -117,6 +119,15 @@ def test_a_few_steps_stopped_and_gone_on_with(dataset, tmp_path, script):
 
 
 @pytest.mark.slow
+def test_a_run_does_not_go_on_with_other_noise(dataset, tmp_path):
+    words = ("--output", tmp_path / "run", "--batch", "4", "--crop", "100", "--steps", "2")
+    assert train("train_cnn", dataset, *words, "--minutes", "0").returncode == 0
+    shutil.copytree(dataset, tmp_path / "other", ignore=shutil.ignore_patterns("hiss*"))
+    other = train("train_cnn", tmp_path / "other", *words)
+    assert other.returncode == 2 and "was begun with noise" in other.stderr.splitlines()[-1]
+
+
+@pytest.mark.slow
 def test_the_head_alone_is_trained_and_the_network_that_ships_stays_as_it_is(dataset, tmp_path):
     words = (dataset, "--output", tmp_path, "--batch", "4", "--crop", "100", "--steps", "3", "--head-only")
     words += ("--architecture", "campplus")
@@ -129,7 +140,40 @@ def test_the_head_alone_is_trained_and_the_network_that_ships_stays_as_it_is(dat
         moved = [name for name in before if name[0] == "v" and not np.array_equal(file[name], before[name])]
         shapes = {file[name].shape for name in moved}
     assert shapes - {()} == {(192, 3)}  # directions and how they move; the optimizer counts its steps
-    assert json.loads((tmp_path / "recipe.json").read_text())["head_only"]
+    recipe = json.loads((tmp_path / "recipe.json").read_text())
+    assert recipe["head_only"] and recipe["start"] == str(ROOT / "pretrained" / "cnn.onnx")
+
+
+def begun(folder: Path, **known_by) -> Path:
+    """A run's folder with a checkpoint of one step."""
+    np.savez(folder / "checkpoint.npz", step=1, recipe=json.dumps({"steps": 3, **known_by}))
+    return folder
+
+
+def start_of(output: Path, *words: str) -> str | None:
+    return train_cnn.start_of(train_cnn.arguments().parse_args(["dataset", "--output", str(output), *words]))
+
+
+def test_a_run_goes_on_with_what_it_began_with(tmp_path):
+    """Weights that it had from others are to be named, whatever the command was that ended it."""
+    assert start_of(tmp_path) is None and start_of(tmp_path, "--start", "campplus") == "campplus"
+    begun(tmp_path, start="campplus")
+    assert start_of(tmp_path) == start_of(tmp_path, "--start", "campplus") == "campplus"
+    with pytest.raises(DatasetError, match="was begun with --start campplus: say the same or none"):
+        start_of(tmp_path, "--start", "runs/other")
+    begun(tmp_path, start=None)
+    assert start_of(tmp_path) is None
+    with pytest.raises(DatasetError, match="was begun without --start: say the same or none"):
+        start_of(tmp_path, "--start", "campplus")
+
+
+def test_a_run_whose_checkpoint_does_not_tell_its_start_has_it_in_its_recipe(tmp_path):
+    begun(tmp_path)
+    assert start_of(tmp_path) is None and start_of(tmp_path, "--start", "campplus") == "campplus"
+    (tmp_path / "recipe.json").write_text(json.dumps({"start": "campplus"}), encoding="utf-8")
+    assert start_of(tmp_path) == "campplus"
+    with pytest.raises(DatasetError, match="was begun with --start campplus"):
+        start_of(tmp_path, "--start", "runs/other")
 
 
 @pytest.mark.parametrize("script", RUNS)
@@ -145,7 +189,7 @@ def test_a_start_that_is_no_run_is_refused(dataset, tmp_path):
     done = train("train_cnn", dataset, "--output", tmp_path / "run", "--start", tmp_path / "nowhere", "--steps", "1")
     assert done.returncode == 2
     assert done.stderr.splitlines()[-1].startswith("train_cnn: ")
-    assert "is no checkpoint of a training run" in done.stderr.splitlines()[-1]
+    assert "nowhere is no finished run, train it to its end" in done.stderr.splitlines()[-1]
 
 
 @pytest.mark.parametrize("wish", ["nobody=2", "kofi=often", "=3", "kofi=0"])
@@ -227,6 +271,8 @@ def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(expor
     assert begun("campplus", shipped / "cnn.onnx")["first"] == before["cnn"]
     assert "first" not in begun("campplus", "campplus") and "first" not in begun("cnn", "")
     assert export_model.read_recipe(shipped / "ann.onnx") == before["ann"]
+    with pytest.raises(DatasetError, match="unfinished is no finished run, train it to its end"):
+        export_model.read_recipe(tmp_path / "unfinished")
 
     needed = ["--dataset", "d", "--recordings", "r", "--output", str(tmp_path)]
 
