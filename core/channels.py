@@ -26,7 +26,7 @@ from pathlib import Path
 import numpy as np
 
 from core.audio import SAMPLE_RATE, Audio, decode
-from core.errors import AudioError
+from core.errors import AudioError, DatasetError
 
 MIC_BAND_HZ = (150.0, 5500.0)
 MIC_SNR_DB = 20.0
@@ -253,7 +253,7 @@ def _sounding(path: Path) -> np.ndarray | None:
 def _babble10(samples: np.ndarray, chance: np.random.Generator, around: Surroundings) -> np.ndarray:
     voices = [voice.samples for voice in around.voices if len(voice) and _power(voice.samples) > SILENT_POWER]
     if not voices:
-        raise ValueError("babble needs recordings of other people: none were given")
+        raise DatasetError("babble needs sound of other people, and nobody else has any left: record them for longer")
     babble = np.zeros(len(samples), np.float32)
     for index in chance.permutation(len(voices))[:BABBLE_VOICES]:
         voice = voices[index] / np.float32(np.sqrt(_power(voices[index])))

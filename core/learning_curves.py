@@ -13,6 +13,7 @@ import numpy as np
 from core import protocol
 from core.audio import SEGMENT_SECONDS
 from core.embedder import Embedder, Embeddings, joined, with_windows
+from core.errors import DatasetError
 from core.evaluation import Cell, FittedHeads, draw, rivals_only
 from core.heads import Calibration
 from core.rooms import ROOMS
@@ -125,13 +126,22 @@ def by_gender(
     return found
 
 
-def genders_of(folder: Path) -> dict[str, str]:
-    """Speaker -> gender from FOLDER.csv beside the folder (columns `speaker`, `gender`); empty without it."""
-    path = Path(folder).resolve().with_suffix(".csv")
-    if not path.is_file():
+def genders_of(folder: Path, table: Path | None = None) -> dict[str, str]:
+    """Speaker -> gender, where known, from `table` or FOLDER.csv beside the folder (columns `speaker`, `gender`); empty
+    where neither is."""
+    path = table or Path(folder).resolve().with_suffix(".csv")
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = list(csv.DictReader(file))
+    except FileNotFoundError as error:
+        if table:
+            raise DatasetError(f"{table} is missing: speakers and their genders were to be read of it") from error
         return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        return {row["speaker"]: row["gender"] for row in csv.DictReader(file) if row.get("gender")}
+    except (OSError, ValueError, csv.Error) as error:
+        raise DatasetError(f"{path} cannot be read: a CSV with speaker and gender is needed: {error}") from error
+    if rows and not {"speaker", "gender"} <= set(rows[0]):
+        raise DatasetError(f"{path} needs the columns speaker and gender, it has {', '.join(map(str, rows[0]))}")
+    return {row["speaker"]: row["gender"] for row in rows if row["gender"]}
 
 
 def _first(one: Embeddings, count: int) -> Embeddings:

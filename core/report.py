@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from html import escape
+from math import isnan
 from pathlib import Path
 
 from core import chart_svg
@@ -42,7 +43,7 @@ class Table:
 @dataclass(frozen=True)
 class Section:
     """One experiment. `text`: what was done and what it shows, in plain sentences. `command`: what made it. `numbers`:
-    everything measured, for the JSON."""
+    everything measured, for the JSON, nan where it is not known."""
 
     key: str
     title: str
@@ -51,6 +52,15 @@ class Section:
     tables: tuple[Table, ...] = ()
     figures: tuple[Chart | Matrix, ...] = ()
     numbers: dict = field(default_factory=dict)
+
+
+def known(value):
+    """The same without numbers that are not known: nan as None, also in lists and dicts."""
+    if isinstance(value, dict):
+        return {name: known(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [known(one) for one in value]
+    return None if isinstance(value, float) and isnan(value) else value
 
 
 def save(folder: Path, section: Section, *, made: datetime | None = None) -> list[Path]:
@@ -86,7 +96,7 @@ def save(folder: Path, section: Section, *, made: datetime | None = None) -> lis
             "command": section.command,
             "text": section.text,
             "tables": [asdict(table) for table in section.tables],
-            "numbers": section.numbers,
+            "numbers": known(section.numbers),
             "figures": pictures,
         }
         put(f"{section.key}.json", json.dumps(kept, indent=1, ensure_ascii=False, allow_nan=False) + "\n")

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from math import nan
 from pathlib import Path
 from statistics import median
 
@@ -14,7 +15,7 @@ from core.chart import METHOD_COLOURS, Axis, Chart, Series
 from core.embedder import Embedder
 from core.evaluation import Cell
 from core.heads import ANSWERS, Calibration, Heads
-from core.report import Section, Table
+from core.report import Section, Table, known
 from core.segments import prepare, speech_segments
 from core.spectral import feature_row
 from core.spectrogram import spectrogram_image
@@ -41,10 +42,13 @@ def sections(
     seed: int = 0,
     tests: int = protocol.TEST_LIMIT,
     people: int = 5,
+    enrol_seconds: float = protocol.ENROL_SECONDS,
+    genders: Mapping[str, str] | None = None,
 ) -> Iterator[Section]:
-    """All that `scripts/evaluate.py` can tell: `results` as its JSON has them, then what is measured here anew with its
-    `seed`, `tests` of a speaker at most, and draws of `people`; these curves take `learning_curves.DRAWS` draws."""
-    yield channels(results, command)
+    """All that `scripts/evaluate.py` can tell: `results` as its JSON has them, of people enrolled with `enrol_seconds`,
+    then what is measured here anew with its `seed`, `tests` of a speaker at most, and draws of `people`; these curves
+    take `learning_curves.DRAWS` draws. `genders`: by speaker, where known."""
+    yield channels(results, command, enrol_seconds)
     if any("@" in key for cells in results.values() for key in cells):
         yield lengths(results, command)
     embedder = Embedder()
@@ -72,9 +76,10 @@ def sections(
         sizes,
         command,
     )
-    if genders := learning_curves.genders_of(folder):
-        yield gender(learning_curves.by_gender(voices, genders, people=people), command, people)
-    yield speed(embedder, _some_speech(folder), command)
+    if genders:
+        yield gender(learning_curves.by_gender(voices, dict(genders), people=people), command, people)
+    if (sound := some_speech(folder)) is not None:
+        yield speed(embedder, sound, command)
 
 
 def _range(found: Mapping[int, object]) -> str:
@@ -82,7 +87,9 @@ def _range(found: Mapping[int, object]) -> str:
     return f"{min(found)} to {max(found)}" if len(found) > 1 else f"{min(found)}"
 
 
-def channels(results: Mapping[str, Mapping[str, dict]], command: str) -> Section:
+def channels(
+    results: Mapping[str, Mapping[str, dict]], command: str, enrol_seconds: float = protocol.ENROL_SECONDS
+) -> Section:
     """The table by channel."""
     names = list(dict.fromkeys(key for cells in results.values() for key in cells if "@" not in key))
     columns = ("channel", "model", "accuracy (95 % interval)", "worst draw", "EER", "open-set EER", "calibration error")
@@ -98,9 +105,9 @@ def channels(results: Mapping[str, Mapping[str, dict]], command: str) -> Section
         if name in cells
     )
     text = (
-        f"Everybody enrols with 30 s of one recording and is {TESTED}, played through a channel. "
-        "Accuracy is of the people drawn; the interval is a bootstrap over speakers. EER: every test against every "
-        "speaker. Open-set EER: people drawn against all others."
+        f"Everybody enrols with {enrol_seconds:g} s of speech of one recording and is {TESTED}, played through a "
+        "channel. Accuracy is of the people drawn; the interval is a bootstrap over speakers. EER: every test against "
+        "every speaker. Open-set EER: people drawn against all others."
     )
     return Section(
         "channels", "Through which channel?", text, command, (Table("By channel", columns, rows),), (), dict(results)
@@ -126,10 +133,10 @@ def lengths(results: Mapping[str, Mapping[str, dict]], command: str) -> Section:
         for seconds, cell in sorted(pairs, key=lambda pair: pair[0])
     )
     table = Table("By length of the test", ("model", "seconds", "accuracy (95 % interval)", "EER"), rows)
-    chart = Chart("Accuracy by length of the test", Axis("seconds heard"), Axis("accuracy", **RATE), series)
+    charts = _charts("Accuracy by length of the test", "seconds heard", "linear", series)
     text = f"Only the first seconds of each test are heard (channel {first})."
     numbers = {model: {f"{s:g}": cell for s, cell in pairs} for model, pairs in found.items()}
-    return Section("lengths", "How long must somebody speak?", text, command, (table,), (chart,), numbers)
+    return Section("lengths", "How long must somebody speak?", text, command, (table,), charts, numbers)
 
 
 def curve(
@@ -141,22 +148,18 @@ def curve(
         for answer in ANSWERS
     )
     rows = tuple(
-        (str(place), TITLES[answer], _interval(_plain(cells[answer])), _percent(cells[answer].worst))
-        for place, cells in found.items()
-        for answer in ANSWERS
+        (str(place), TITLES[answer], *_rates(cells[answer])) for place, cells in found.items() for answer in ANSWERS
     )
     columns = (label, "model", "accuracy (95 % interval)", "worst draw")
     numbers = {str(place): {a: _plain(cell) for a, cell in cells.items()} for place, cells in found.items()}
-    chart = Chart(title, Axis(label, scale="log"), Axis("accuracy", **RATE), series)
-    return Section(key, title, text, command, (Table(title, columns, rows),), (chart,), numbers)
+    charts = _charts(title, label, "log", series)
+    return Section(key, title, text, command, (Table(title, columns, rows),), charts, numbers)
 
 
 def gender(found: Mapping[str, Mapping[str, Cell]], command: str, people: int = 5) -> Section:
     """Same-gender draws beside mixed ones."""
     rows = tuple(
-        (group, TITLES[answer], _interval(_plain(cell)), _percent(cell.worst))
-        for group, cells in found.items()
-        for answer, cell in cells.items()
+        (group, TITLES[answer], *_rates(cell)) for group, cells in found.items() for answer, cell in cells.items()
     )
     columns = ("draws of", "model", "accuracy (95 % interval)", "worst draw")
     text = f"Draws of {people} of one gender, and of both. Within one pitch helps less, but the voices differ too."
@@ -165,10 +168,13 @@ def gender(found: Mapping[str, Mapping[str, Cell]], command: str, people: int = 
     return Section("gender", title, text, command, (Table(f"Draws of {people}", columns, rows),), (), numbers)
 
 
-def _some_speech(folder: Path) -> Audio:
-    """5 s of somebody."""
-    session = protocol.find_people(folder)[0].sessions[0]
-    return next(piece for _, piece in speech_segments([protocol.read(session, [])]) if prepare(piece) is not None)
+def some_speech(folder: Path) -> Audio | None:
+    """5 s of the first who says so much; None where nobody does."""
+    for session in (session for person in protocol.find_people(folder) for session in person.sessions):
+        for _, piece in speech_segments([protocol.read(session, [])]):
+            if prepare(piece) is not None:
+                return piece
+    return None
 
 
 def speed(embedder: Embedder, sound: Audio, command: str) -> Section:
@@ -213,27 +219,32 @@ def _part(embeddings, first: int, last: int):
 
 
 def _series(name: str, pairs: list[tuple[float, dict]], model: str) -> Series:
-    x = [float(place) for place, _ in pairs]
-    y, low, high = (
-        [cell["accuracy"] for _, cell in pairs],
-        [cell["ci95"][0] for _, cell in pairs],
-        [cell["ci95"][1] for _, cell in pairs],
-    )
+    pairs = [(place, cell) for place, cell in pairs if cell["accuracy"] is not None]
+    x, y = [float(place) for place, _ in pairs], [cell["accuracy"] for _, cell in pairs]
+    low, high = ([nan if cell["ci95"][end] is None else cell["ci95"][end] for _, cell in pairs] for end in (0, 1))
     return Series(name, x, y, METHOD_COLOURS.get(model, METHOD_COLOURS["cosine"]), low=low, high=high)
 
 
+def _charts(title: str, label: str, scale: str, series: tuple[Series, ...]) -> tuple[Chart, ...]:
+    """Accuracy along something; no chart where no accuracy is known."""
+    chart = Chart(title, Axis(label, scale=scale), Axis("accuracy", **RATE), series)
+    return (chart,) if any(one.x for one in series) else ()
+
+
 def _plain(cell: Cell) -> dict:
-    return {
-        "accuracy": cell.accuracy,
-        "ci95": list(cell.ci95),
-        "worst": cell.worst,
-        "tests": cell.tests,
-    }
+    """What was not measured is None."""
+    return known({"accuracy": cell.accuracy, "ci95": cell.ci95, "worst": cell.worst, "tests": cell.tests})
 
 
 def _interval(cell: Mapping) -> str:
     low, high = cell["ci95"]
-    return f"{_percent(cell['accuracy'])} ({_percent(low)} to {_percent(high)})"
+    return f"{_percent(cell['accuracy'])} ({'-' if low is None else f'{_percent(low)} to {_percent(high)}'})"
+
+
+def _rates(cell: Cell) -> tuple[str, str]:
+    """Accuracy with its interval, and the worst draw."""
+    plain = _plain(cell)
+    return _interval(plain), _percent(plain["worst"])
 
 
 def _percent(value: float | None) -> str:

@@ -21,7 +21,6 @@ Exit code 0 with a result, 2 for a folder that cannot be used.
 from __future__ import annotations
 
 import argparse
-import csv
 import json
 import math
 import sys
@@ -42,6 +41,7 @@ from core.contest import Contest
 from core.dataset.build import audio_files
 from core.errors import DatasetError, SpeakerError
 from core.evaluation import Cell, draw, rivals_only
+from core.learning_curves import genders_of
 from core.protocol import Subject
 from core.resampling import interval
 from core.rival import NETWORKS
@@ -69,6 +69,7 @@ def evaluate(args: argparse.Namespace) -> Results:
     trouble: list[str] = []
     subjects: list[Subject] = []
     people, noise = protocol.find_people(args.folder), noise_files(args.noise)
+    genders = genders_of(args.folder, args.genders)
     contest = Contest(rivals=args.embedder)
     for subject, clips in protocol.enrolments(people, seconds=args.enrol_seconds, trouble=trouble):
         subjects.append(subject)
@@ -90,7 +91,6 @@ def evaluate(args: argparse.Namespace) -> Results:
         say(f"{single} of {len(subjects)} have one recording only: rivals and strangers, not tested themselves")
     if "noise10" in args.channel:
         say(f"noise10: {len(noise)} recordings of {args.noise}" if noise else "noise10: pink noise (give --noise DIR)")
-    genders = read_genders(args.genders or args.folder.resolve().with_suffix(".csv"))
     groups = {"": np.arange(len(subjects))}
     for gender in sorted(set(genders.values())):
         groups[f"/{gender}"] = np.array([i for i, one in enumerate(subjects) if genders.get(one.name) == gender], int)
@@ -101,9 +101,15 @@ def evaluate(args: argparse.Namespace) -> Results:
     results: Results = {}
     for channel in args.channel:
         began = time.monotonic()
-        for key, model, cell in heard(contest, subjects, channel, noise, args, trouble):
-            results.setdefault(model, {})[key] = cell
+        try:
+            for key, model, cell in heard(contest, subjects, channel, noise, args, trouble):
+                results.setdefault(model, {})[key] = cell
+        except SpeakerError as error:
+            trouble.append(f"{channel} is left out: {error}")
+            continue
         say(f"{channel}: {results['both'][key]['tests']} tests in {time.monotonic() - began:.0f} s")
+    if not results:
+        raise DatasetError(trouble[-1])
     for line in trouble:
         say(f"note: {line}")
     return results
@@ -182,17 +188,6 @@ def _plain(value):
     if isinstance(value, tuple):
         return [_plain(one) for one in value]
     return None if isinstance(value, float) and math.isnan(value) else value
-
-
-def read_genders(path: Path) -> dict[str, str]:
-    """Gender by speaker from a CSV with the columns speaker and gender; empty without the file or where unknown."""
-    if not path.is_file():
-        return {}
-    with path.open(newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    if rows and not {"speaker", "gender"} <= set(rows[0]):
-        raise DatasetError(f"{path} needs the columns speaker and gender, it has {', '.join(rows[0])}")
-    return {row["speaker"]: row["gender"] for row in rows if row["gender"]}
 
 
 def noise_files(folder: Path | None) -> list[Path]:
@@ -300,19 +295,20 @@ def main(argv: list[str] | None = None) -> int:
             partial = args.json.with_name(args.json.name + ".partial")
             partial.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
             partial.replace(args.json)
+        print(table(results))
+        print(f"percent; {time.monotonic() - began:.0f} s", flush=True)
         if args.report:
             from core import report, report_sections
 
             command = " ".join(["python scripts/evaluate.py", *(sys.argv[1:] if argv is None else map(str, argv))])
             wished = {"seed": args.seed, "tests": args.tests, "people": args.speakers}
+            wished |= {"enrol_seconds": args.enrol_seconds, "genders": genders_of(args.folder, args.genders)}
             for section in report_sections.sections(results, args.folder, command, **wished):
                 report.save(args.report, section)
                 say(f"report: {section.title}")
     except SpeakerError as error:
         print(f"evaluate: {error}", file=sys.stderr)
         return 2
-    print(table(results))
-    print(f"percent; {time.monotonic() - began:.0f} s")
     return 0
 
 

@@ -18,6 +18,7 @@ from core.channels import (
     pink_noise,
     room_response,
 )
+from core.errors import DatasetError
 
 
 @pytest.fixture(scope="module")
@@ -145,7 +146,7 @@ def test_babble_is_made_of_the_others(speech, crowd, voice):
     likeness = np.fft.irfft(np.fft.rfft(added, size) * np.conj(spectrum))
     likeness /= np.linalg.norm(added) * np.linalg.norm(np.resize(voice("mei_test").samples, len(speech)))
     assert np.abs(likeness).max() > 0.5
-    with pytest.raises(ValueError, match="other people"):
+    with pytest.raises(DatasetError, match="other people"):
         through("babble10", speech, Surroundings())
 
 

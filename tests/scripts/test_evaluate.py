@@ -150,6 +150,29 @@ def test_all_enrolled_leaves_the_open_set_null_and_says_so(folder, evaluate, tmp
     assert cell["open_set_eer"] is None and cell["unknown_false_accept"] is None and cell["draws"] == 1
 
 
+@pytest.fixture(scope="module")
+def one_tested(folder, tmp_path_factory):
+    """Two voices, of whom one has a single recording, of which nothing is left when it is enrolled: nobody babbles."""
+    root = tmp_path_factory.mktemp("one_tested")
+    shutil.copytree(folder / "amina", root / "amina")
+    shutil.copytree(folder / "jo" / "1_enrol", root / "jo" / "1_enrol")
+    return root
+
+
+def test_a_report_where_one_voice_alone_can_be_tested(one_tested, evaluate, tmp_path, capsys):
+    (tmp_path / "genders.csv").write_text("speaker,gender\namina,F\njo,M\n", encoding="utf-8-sig")
+    options = ("--speakers", 2, "--tests", 3, "--channel", "clean,babble10", "--seconds", "2,5")
+    more = ("--genders", tmp_path / "genders.csv", "--report", tmp_path / "report")
+    assert evaluate(one_tested, *options, *more) == 0
+    heard = capsys.readouterr()
+    assert "note: babble10 is left out: babble needs sound of other people" in heard.err
+    assert "both" in heard.out and "babble10" not in heard.out
+    assert {path.stem for path in (tmp_path / "report").glob("*.json")} == {
+        *("channels", "lengths", "enrolment", "people", "gender", "speed")
+    }
+    assert evaluate(one_tested, *options[:4], "--channel", "babble10") == 2
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
@@ -162,6 +185,7 @@ def test_all_enrolled_leaves_the_open_set_null_and_says_so(folder, evaluate, tmp
         (["FOLDER", "--draws", "0"], "at least 1"),
         (["FOLDER", "--json", "nowhere/out.json"], "make it first"),
         (["FOLDER", "--channel", "noise10", "--noise", "bare"], "no audio files"),
+        (["FOLDER", "--genders", "nosuch.csv"], "nosuch.csv is missing"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_2(

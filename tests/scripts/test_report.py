@@ -2,15 +2,19 @@
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import soundfile
 
+from core.audio import SAMPLE_RATE
 from core.embedder import Embedder, Embeddings
+from core.errors import DatasetError
 from core.heads import Calibration
 from core.learning_curves import Voices, by_gender, by_people, by_seconds, genders_of
-from core.report import save
-from core.report_sections import channels, curve, gender, lengths, speed
+from core.report import Section, save
+from core.report_sections import channels, curve, gender, lengths, some_speech, speed
 from core.rooms import ROOMS
 
 CELL = {
@@ -76,6 +80,53 @@ def test_genders_are_read_beside_the_folder(tmp_path):
     assert genders_of(tmp_path / "dev") == {}
     (tmp_path / "dev.csv").write_text("speaker,session,gender\n84,1,F\n174,1,M\n7,1,\n")
     assert genders_of(tmp_path / "dev") == {"84": "F", "174": "M"}
+    (tmp_path / "excel.csv").write_text("speaker,gender\n84,M\n", encoding="utf-8-sig")
+    assert genders_of(tmp_path / "dev", tmp_path / "excel.csv") == {"84": "M"}
+    (tmp_path / "dev.csv").write_text("speaker,sex\n84,F\n")
+    with pytest.raises(DatasetError, match="needs the columns speaker and gender, it has speaker, sex"):
+        genders_of(tmp_path / "dev")
+    with pytest.raises(DatasetError, match=r"nowhere\.csv is missing"):
+        genders_of(tmp_path / "dev", tmp_path / "nowhere.csv")
+
+
+def test_what_could_not_be_measured_is_a_dash(voices, tmp_path):
+    """One speaker of several recordings alone can be tested: there is an accuracy, and no interval of it."""
+    few = voices.of(np.array([0, 1]))
+    few = replace(few, same_recording=few.owner == 1)
+    save(tmp_path, curve("people", "How many?", "text", "people enrolled", by_people(few, draws=1), "command"))
+    kept = json.loads((tmp_path / "people.json").read_text())
+    assert kept["numbers"]["2"]["both"]["ci95"] == [None, None] and kept["numbers"]["2"]["both"]["accuracy"] == 1.0
+    assert kept["tables"][0]["rows"][2][2:] == ["100.0 % (-)", "100.0 %"]
+
+    none = replace(few, same_recording=np.ones(len(few.owner), bool))
+    section = curve("people", "How many?", "text", "people enrolled", by_people(none, draws=1), "command")
+    save(tmp_path, section)
+    assert section.figures == () and section.tables[0].rows[0][2:] == ("- (-)", "-")
+    unknown = {"accuracy": None, "worst": None, "ci95": [None, None], "eer": None}
+    cells = {"clean": CELL, "clean@2s": CELL | unknown | {"seconds": 2.0}}
+    section = lengths({"cnn": cells}, "command")
+    save(tmp_path, section)
+    assert section.figures[0].series[0].x == [5.0] and section.tables[0].rows[0][2:] == ("- (-)", "-")
+    assert "nan" not in (tmp_path / "report.html").read_text()
+
+
+def test_a_section_may_hold_numbers_that_are_not_known(tmp_path):
+    save(tmp_path, Section("people", "How many?", "text", "command", numbers={"5": {"ci95": (float("nan"), 1.0)}}))
+    assert json.loads((tmp_path / "people.json").read_text())["numbers"] == {"5": {"ci95": [None, 1.0]}}
+
+
+def test_speed_takes_the_speech_of_whoever_says_something(voice, tmp_path):
+    """The first one's recordings may be silence."""
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        soundfile.write(tmp_path / name / "1.wav", np.zeros(8 * SAMPLE_RATE), SAMPLE_RATE)
+    assert some_speech(tmp_path) is None
+    soundfile.write(tmp_path / "b" / "2.wav", voice("amina_test").samples, SAMPLE_RATE)
+    assert some_speech(tmp_path).duration > 4.0
+
+
+def test_the_channels_say_with_how_much_was_enrolled():
+    assert "Everybody enrols with 10 s of speech of one" in channels({"cnn": {"clean": CELL}}, "command", 10.0).text
 
 
 def test_lengths_are_those_of_everybody():
