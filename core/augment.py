@@ -79,7 +79,7 @@ class SpectrogramAugmenter:
             image = self.noise[chance.integers(len(self.noise))]
             start = chance.integers(image.shape[1] - frames + 1)
             return _POWER_OF_GREY[image[:, start : start + frames]]
-        if kind < 0.8:
+        if kind < 0.8 and len(batch) > 1:
             others = (index + chance.integers(1, len(batch), chance.integers(2, 6))) % len(batch)
             return batch[others].mean(axis=0)
         slope = 10.0 ** (np.linspace(0.0, chance.uniform(-30.0, 6.0), BANDS, dtype=np.float32) / 10.0)
@@ -123,6 +123,9 @@ def _mask(image: np.ndarray, chance: np.random.Generator) -> None:
 
 class WaveformAugmenter:
     """Augments samples of a prepared segment: float32 (SEGMENT_SAMPLES,) -> the same shape, at the set level.
+
+    Equaliser and band limit come less often than `Chances` says, for each is drawn again after a first draw of either
+    (the weights that ship were trained so): 0.325 where the equaliser says 0.5, 0.195 where the band limit says 0.3.
 
     `noise`: list of float32 arrays of SEGMENT_SAMPLES. Babble is a sum of recent other calls' voices.
     """

@@ -290,13 +290,29 @@ def validation_pairs(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Cosines of all pairs of segments, of one voice and of two; pairs within one recording are left out where the
     speaker has several. Of more than `VALIDATED` segments that many, evenly spread, for pairs grow with the square."""
+    scores, usable, speakers = _scored(embeddings, speakers, sessions)
+    same = speakers[:, None] == speakers[None]
+    return scores[usable & same], scores[usable & ~same]
+
+
+def pairs_of(
+    embeddings: np.ndarray, speakers: np.ndarray, sessions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """The same pairs with whom they are of: cosines and both speakers, (n,) each."""
+    scores, usable, speakers = _scored(embeddings, speakers, sessions)
+    first, second = np.nonzero(usable)
+    return scores[usable], speakers[first], speakers[second]
+
+
+def _scored(
+    embeddings: np.ndarray, speakers: np.ndarray, sessions: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cosines (n, n), which of them count, and the speakers of the segments that were taken."""
     if len(embeddings) > VALIDATED:
         some = np.linspace(0, len(embeddings) - 1, VALIDATED).astype(int)
         embeddings, speakers, sessions = embeddings[some], speakers[some], sessions[some]
-    scores = embeddings @ embeddings.T
     several = np.array([len(set(sessions[speakers == speaker])) > 1 for speaker in range(speakers.max() + 1)])
     same = speakers[:, None] == speakers[None]
-    usable = np.triu(np.ones(scores.shape, bool), 1) & ~(
-        same & (sessions[:, None] == sessions[None]) & several[speakers][:, None]
-    )
-    return scores[usable & same], scores[usable & ~same]
+    within = same & (sessions[:, None] == sessions[None]) & several[speakers][:, None]
+    scores = embeddings @ embeddings.T
+    return scores, np.triu(np.ones(scores.shape, bool), 1) & ~within, speakers

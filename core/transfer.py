@@ -37,7 +37,7 @@ class Newcomer:
 
 @dataclass(frozen=True, eq=False)
 class Outcome:
-    """One network under one head on one kind of test: `cell` has accuracy over draws of five and its interval,
+    """One network under one head on one kind of test: `cell` has accuracy over draws and its interval,
     `retrieval` the precision-recall curve over all (test, person) pairs."""
 
     network: str

@@ -31,7 +31,8 @@ from core.augment import Chances, SpectrogramAugmenter
 from core.errors import DatasetError, SpeakerError
 from core.evaluation import equal_error_rate, miss_rate
 from core.examples import Examples, load_features, load_images, load_noise, load_several_recordings
-from core.training import validation_pairs
+from core.resampling import drawn_again, interval, resampled_eer
+from core.training import pairs_of
 from scripts.exported_networks import answers, only_runs, write_one
 
 RESAMPLES = 200  # of the voices, for the interval
@@ -113,19 +114,13 @@ def unit(rows: np.ndarray) -> np.ndarray:
 
 
 def judged(embeddings: np.ndarray, examples: Examples) -> tuple[float, float, float, float]:
-    """Of pairs across recordings the equal error rate, with the 95 % interval of voices drawn again with replacement,
-    and the share missed at `ACCEPTED`."""
-    voices = [np.flatnonzero(examples.speakers == voice) for voice in range(len(examples.names))]
-    chance, found = np.random.default_rng(0), []
-    for _ in range(RESAMPLES):
-        drawn = chance.integers(0, len(voices), len(voices))
-        some = np.concatenate([voices[voice] for voice in drawn])
-        if len(set(drawn)) > 1:
-            pairs = validation_pairs(embeddings[some], examples.speakers[some], examples.sessions[some])
-            found.append(equal_error_rate(*pairs)[0])
-    low, high = np.percentile(found, [2.5, 97.5])
-    pairs = validation_pairs(embeddings, examples.speakers, examples.sessions)
-    return equal_error_rate(*pairs)[0], float(low), float(high), miss_rate(*pairs, accepted=ACCEPTED)
+    """Of pairs across recordings the equal error rate, with the 95 % interval of voices drawn again with replacement
+    (nan where none is left to be told apart), and the share missed at `ACCEPTED`."""
+    scores, first, second = pairs_of(embeddings, examples.speakers, examples.sessions)
+    same, times = first == second, drawn_again(len(examples.names))[:RESAMPLES]
+    low, high = interval(resampled_eer(scores, same, [first, second], times))
+    apart = scores[same], scores[~same]
+    return equal_error_rate(*apart)[0], low, high, miss_rate(*apart, accepted=ACCEPTED)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -29,9 +29,10 @@ PUBLISHED = (
     ("the original, as published", "ANN, RBF SVM", 0.931, 0.96),
 )
 TEXT = (
-    "Five speakers whom no network has heard learn with six segments of 5 s each and are tested with six more, over "
-    "{speakers} speakers in draws of five. The original's networks were trained on voices of the same corpus as ours "
-    "and keep their head, a support-vector machine with RBF kernel; ours stand under the same head and under our own.\n"
+    "{people} speakers whom no network has heard learn with {segments} segments of 5 s each and are tested with as "
+    "many more, over {speakers} speakers in draws of {people}. The original's networks were trained on voices of the "
+    "same corpus as ours and keep their head, a support-vector machine with RBF kernel; ours stand under the same head "
+    "and under our own.\n"
     "The next segments of the same recording are the original's own test: room and microphone help. Other recordings "
     "of the same people ask for the voice."
 )
@@ -95,8 +96,11 @@ def numbers(found: Sequence[transfer.Outcome]) -> list[dict]:
     ]
 
 
-def section(found: Sequence[transfer.Outcome], speakers: int, command: str) -> report.Section:
-    """The section of the report."""
+def section(
+    found: Sequence[transfer.Outcome], speakers: int, command: str, *, people: int, segments: int
+) -> report.Section:
+    """The section of the report: of draws of `people` out of `speakers`, who learn with `segments`."""
+    people = min(people, speakers)
     columns = ("network", "head", "tested on", "accuracy (95 % interval)", "worst draw", "average precision")
     rows = [
         (
@@ -130,25 +134,30 @@ def section(found: Sequence[transfer.Outcome], speakers: int, command: str) -> r
         if series:
             rate = {"percent": True, "span": (0.0, 1.0)}
             figures.append(Chart(f"Tested on {test}", Axis("recall", **rate), Axis("precision", **rate), series))
-    text = TEXT.format(speakers=speakers)
+    text = TEXT.format(speakers=speakers, people=people, segments=segments)
     return report.Section(
         "transfer",
-        "Transfer to five new speakers, as the original did it",
+        f"Transfer to {people} new speakers, as the original did it",
         text,
         command,
-        (report.Table("Accuracy over draws of five", columns, (*rows, *published)),),
+        (report.Table(f"Accuracy over draws of {people}", columns, (*rows, *published)),),
         tuple(figures),
-        {"outcomes": numbers(found), "speakers": speakers},
+        {"outcomes": numbers(found), "speakers": speakers, "people": people, "segments": segments},
     )
 
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     try:
+        if args.speakers < 1 or args.segments < 1 or args.draws < 1:
+            raise DatasetError("--speakers, --segments and --draws need at least 1")
+        if args.json and not args.json.resolve().parent.is_dir():
+            raise DatasetError(f"{args.json.resolve().parent} is not a folder: make it first, or write elsewhere")
         found, speakers = measured(args)
         if args.json:
             args.json.write_text(json.dumps(numbers(found), indent=1) + "\n", encoding="utf-8")
-        made = section(found, speakers, " ".join(["python", "scripts/transfer_learning.py", *(argv or sys.argv[1:])]))
+        command = " ".join(["python", "scripts/transfer_learning.py", *(argv or sys.argv[1:])])
+        made = section(found, speakers, command, people=args.speakers, segments=args.segments)
         if args.report:
             report.save(args.report, made)
     except SpeakerError as error:

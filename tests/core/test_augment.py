@@ -53,6 +53,13 @@ def test_images_without_noise_recordings(crops):
     assert made.shape == crops.shape and made.std() > 5
 
 
+def test_one_image_alone_has_nobody_else_to_babble(crops, noise):
+    """The last batch of 65 images; and `train_cnn.py --batch 1`."""
+    augmenter = SpectrogramAugmenter(noise, only(noise=1.0))
+    made = [augmenter(crops[:1], generator(seed)) for seed in range(20)]
+    assert all(one.shape == crops[:1].shape and (one != crops[:1]).any() for one in made)
+
+
 @pytest.mark.parametrize("kind", ["noise", "reverberation", "equaliser", "band_limit", "floor", "masks"])
 def test_the_same_seed_the_same_images(crops, noise, kind):
     augmenter = SpectrogramAugmenter(noise, only(**{kind: 1.0}))

@@ -99,6 +99,15 @@ def test_a_network_that_knows_recordings_only_is_worth_nothing():
     assert eer > 0.3 and low <= eer <= high and missed > 0.9
 
 
+def test_a_voice_that_is_drawn_twice_is_not_compared_with_itself():
+    """Embeddings that know nothing, of voices of one recording: it would look as if they knew each copy."""
+    speakers = np.repeat(np.arange(12), 3)
+    examples = Examples(np.zeros((36, 1)), speakers, speakers, tuple("abcdefghijkl"))
+    nothing = across_recordings.unit(np.random.default_rng(0).normal(size=(36, 64)))
+    eer, low, high, _ = across_recordings.judged(nothing, examples)
+    assert 0.4 < low <= eer <= high < 0.65
+
+
 def test_voices_of_one_recording_are_no_test(tmp_path):
     with pytest.raises(DatasetError, match="0 voices of .* have several recordings, 2 are needed"):
         load_several_recordings(made(tmp_path, ("enrol",)))
