@@ -2,11 +2,11 @@
 
 People whom no network was trained on are drawn five at a time and enrolled in one simulated room (noise,
 reverberation, equaliser, band limits; or none); tests are the rest of their speech and that of people not drawn, half
-in the same room and half in another. A draw is made within one corpus where that is large enough. So strangers come
-from where the people enrolled come from: the hard ones, and the usual ones. The very person at another speed is one of
-the strangers: most of these voices have one recording, in which people are told too easily. A set of weights that was
-calibrated without such strangers named more of them in other recordings, and its probabilities were further from the
-truth. Two thirds of the weight lie on strangers.
+in the same room and half in a room drawn among those of tests, which is the same one time in eleven. A draw is made
+within one corpus where that is large enough. So strangers come from where the people enrolled come from: the hard ones,
+and the usual ones. The very person at another speed is one of the strangers: most of these voices have one recording,
+in which people are told too easily. A set of weights that was calibrated without such strangers named more of them in
+other recordings, and its probabilities were further from the truth. Two thirds of the weight lie on strangers.
 The numbers of `core.heads.Calibration` are those with the least cross-entropy over all tests. The ANN has a part in the
 fusion only where these voices prove that it helps: what it gains is more than `PROOF` standard errors, which are over
 people, whose tests are alike. Else the fusion is the CNN's answer.
@@ -70,8 +70,8 @@ class Draw:
 
 
 def draws(voices: list[Voice], *, count: int = 100, people: int = 5, seed: int = 0) -> Iterator[Draw]:
-    """`count` sets of `people`, enrolled in one room, heard in that and in another; the corpora with at least two
-    voices more than `people`, and all voices together, take turns."""
+    """`count` sets of `people`, enrolled in one room, heard in that and in one drawn among those of tests, which may be
+    the same; the corpora with at least two voices more than `people`, and all voices together, take turns."""
     chance = np.random.default_rng(seed)
     corpora = sorted({voice.corpus for voice in voices})
     groups = [[v for v in voices if v.corpus == corpus] for corpus in corpora]

@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable, Collection, Iterable
-from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +25,7 @@ from core.calibration import Voice
 from core.compensation import compensate, compensation
 from core.dataset.build import Recording
 from core.dataset.variants import SPEEDS
+from core.dataset.workers import processes
 from core.embedder import MODELS, Embedder, Embeddings, joined, with_windows
 from core.enrolment import WINDOW_STEP_SECONDS
 from core.errors import AudioError, DatasetError
@@ -56,7 +55,7 @@ def held_out_voices(
     """
     wanted = sorted(set(names) & set(speakers))
     work = partial(voices_of, pretrained=pretrained, noise=noise)
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with processes(workers) as pool:
         made = pool.map(work, wanted, [speakers[name] for name in wanted])
         voices = [voice for some in progress(made) for voice in some]
     if len(voices) < 10:

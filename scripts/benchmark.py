@@ -45,6 +45,7 @@ HISTORY = ROOT / "benchmarks" / "history.jsonl"
 ALLOWED = 1.5  # times what is recorded, on an idle machine
 VOICES = ("amina", "jo", "kofi", "mei", "sven")
 FRAME, HOP = 400, 160  # samples at 16 kHz: 25 ms, 10 ms
+UNIX_ONLY = ("batch", "start")  # sections that ask `resource` for memory and processor time
 YARDSTICK = "yardstick"
 
 
@@ -289,7 +290,8 @@ def main(argv: list[str] | None = None) -> int:
         "start": lambda: measure_start(),
         "training": measure_training,
     }
-    usual = [name for name in sections if name != "training"]  # that one needs Keras
+    missing = UNIX_ONLY if importlib.util.find_spec("resource") is None else ()
+    usual = [name for name in sections if name not in ("training", *missing)]  # training needs Keras
     parser.add_argument("--only", nargs="+", choices=sections, default=usual, help="these sections (all but training)")
     parser.add_argument("--repeats", type=int, default=15, metavar="N", help="timed calls of a stage (default 15)")
     parser.add_argument("--minutes", type=float, default=60.0, metavar="M", help="of sound in a batch (default 60)")
@@ -300,6 +302,8 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     if args.repeats < 1:
         parser.error("--repeats needs at least 1")
+    if asked := set(args.only) & set(missing):
+        parser.error(f"{' and '.join(sorted(asked))} cannot be measured here: Windows lacks the module resource")
     if args.check:
         return check(args.repeats)
     if args.record:

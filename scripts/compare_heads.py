@@ -4,7 +4,7 @@
     python scripts/compare_heads.py voices.npz
 
 Every head sees the same draws of five (`core.calibration.draws`: one simulated room enrols, tests come from that and
-from another room, strangers from the same corpus). Voices are drawn from one half of those held out; compensation and
+from one drawn, strangers from the same corpus). Voices are drawn from one half of those held out; compensation and
 PLDA have learned from the other half, in other rooms (`core.held_out.crossed`). Verification EER (each test against
 each of the five enrolled together) and open-set EER have one threshold for all draws; the interval is a bootstrap over
 speakers.

@@ -24,6 +24,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from core.dataset.workers import MOST_PROCESSES
 from core.errors import SpeakerError
 from scripts.fuzz_targets import TARGETS
 
@@ -77,7 +78,7 @@ def campaign(jobs: list[tuple[str, int, int, int]], processes: int) -> Iterator[
     while left:
         running: dict = {}
         try:
-            with ProcessPoolExecutor(processes, mp_context=context, initializer=_limited) as pool:
+            with ProcessPoolExecutor(min(processes, MOST_PROCESSES), mp_context=context, initializer=_limited) as pool:
                 while left or running:
                     while left and len(running) < (2 * processes if processes > 1 else 1):
                         future = pool.submit(_chunk, left[0])

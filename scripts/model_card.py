@@ -19,6 +19,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.embedder import PRETRAINED, calibration_id
 from core.errors import DatasetError, SpeakerError
+from core.held_out import TEST_ROOMS
 from scripts.card_recipes import begun, recipe, taught
 from scripts.card_tables import (
     beside_table,
@@ -151,8 +152,9 @@ Five of one gender enrolled, the others of it as strangers: pitch helps less.
 
 ## Calibration and Unknown
 
-On {report["tests"]} trials of held-out training-corpus voices, half of them in another simulated room than the
-enrolment, each voice at 0.88 and 1.14 times its speed being another person.
+On {report["tests"]} trials of held-out training-corpus voices, half of them in the simulated room of the enrolment
+and half in one of {TEST_ROOMS + 1} that is drawn (one time in {TEST_ROOMS + 1} the same), each voice at
+0.88 and 1.14 times its speed being another person.
 {TESTED_ON[report.get("tested_on", "the same")]}
 What ships was fitted on all of them, two thirds of the weight on strangers:
 

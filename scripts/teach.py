@@ -18,10 +18,8 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from functools import cache, partial
-from multiprocessing import get_context
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
@@ -30,6 +28,7 @@ from core.dataset import teacher, variants
 from core.dataset.build import Task, find_speakers, plan
 from core.dataset.manifest import read_rows
 from core.dataset.recordings import check_sound
+from core.dataset.workers import processes
 from core.errors import DatasetError, SpeakerError
 from core.rival import NETWORKS
 
@@ -114,6 +113,8 @@ def training_tasks(dataset: Path, recordings: list[Path]) -> list[Task]:
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
+    if args.workers < 1:
+        raise SpeakerError(f"--workers {args.workers}: 1 process or more")
     if args.at_most is not None and args.at_most < 1:
         raise SpeakerError(f"--at-most {args.at_most}: 1 or more clips of a voice")
     if args.copies and not args.more_speeds:
@@ -139,7 +140,7 @@ def main(argv: list[str] | None = None) -> int:
         copies=args.copies,
         rooms=args.rooms,
     )
-    with ProcessPoolExecutor(args.workers, mp_context=get_context("spawn")) as pool:
+    with processes(args.workers) as pool:
         heard = pool.map(work, tasks, chunksize=4)
         clips = sum(tqdm(heard, "taught", len(tasks), unit="speaker"))
     print(f"{clips} clips of {len(tasks)} speakers in {args.dataset / 'teacher'}")

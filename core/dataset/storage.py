@@ -22,7 +22,8 @@ from typing import BinaryIO
 from core.errors import DatasetError
 
 SCRATCH = ".scratch"
-FORGOTTEN_SECONDS = 48 * 3600.0  # s: scratch of another machine that is older belongs to nobody any more
+FORGOTTEN_SECONDS = 48 * 3600.0  # s: scratch that is older belongs to nobody, where no process can be asked
+WINDOWS = os.name == "nt"
 
 
 @cache
@@ -219,7 +220,7 @@ class Storage:
             here = host == socket.gethostname() and pid.isdigit()
             if here and int(pid) == os.getpid():
                 dead = all_mine
-            elif here:
+            elif here and not WINDOWS:  # there kill(pid, 0) would end the process
                 dead = not _alive(int(pid))
             else:
                 dead = time.time() - folder.stat().st_mtime > FORGOTTEN_SECONDS
@@ -230,8 +231,6 @@ class Storage:
 
 
 def _alive(pid: int) -> bool:
-    if os.name == "nt":  # kill(pid, 0) would end the process there; old scratch is removed by its age
-        return True
     try:
         os.kill(pid, 0)
     except ProcessLookupError:

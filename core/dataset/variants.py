@@ -18,10 +18,8 @@ from __future__ import annotations
 import io
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import partial
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +27,7 @@ import numpy as np
 from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample
 from core.dataset.build import Task, set_apart, sound_of, write_whole
 from core.dataset.fingerprint import fingerprint, names_in
+from core.dataset.workers import processes
 from core.errors import AudioError, SourceError
 from core.segments import normalise, prepare, speech_segments
 from core.spectrogram import BANDS, FRAMES, spectrogram_image
@@ -189,5 +188,5 @@ def make_all(
         if copies
         else partial(make, folder=folder, rooms=rooms)
     )
-    with ProcessPoolExecutor(workers, mp_context=get_context("spawn")) as pool:
+    with processes(workers) as pool:
         yield from pool.map(work, tasks, chunksize=4)

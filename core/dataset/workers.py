@@ -5,6 +5,7 @@ A worker that is killed loses nothing but its unfinished task, which another doe
 
 from __future__ import annotations
 
+import os
 import signal
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
@@ -17,6 +18,7 @@ from core.errors import DatasetError, FetchError
 
 T = TypeVar("T")
 DEATHS = 3  # times a pool is begun anew, or Dask does a task again, before that is an error
+MOST_PROCESSES = 61 if os.name == "nt" else 10_000  # that a pool may have: Windows waits for no more
 CONNECT_SECONDS = 30  # s to find a Dask scheduler
 SHOWN = 5  # failures named in a message
 
@@ -108,7 +110,7 @@ class _Pool:
             self._client = _dask_client(self._scheduler)
             self._executor = self._client.get_executor(retries=DEATHS)
         elif self._workers > 1:
-            self._executor = ProcessPoolExecutor(self._workers, get_context("spawn"), initializer=_begin_worker)
+            self._executor = processes(self._workers, initializer=_begin_worker)
 
     def submit(self, work: Callable[..., str], *arguments: object) -> Future:
         """Like an executor's; a dead pool answers with a future that failed."""
@@ -136,6 +138,11 @@ class _Pool:
                 self._executor.shutdown(cancel_futures=True)
         if self._client:
             self._client.close()
+
+
+def processes(workers: int, **options) -> ProcessPoolExecutor:
+    """A pool of new processes, as many as `workers` or as this system can have."""
+    return ProcessPoolExecutor(min(workers, MOST_PROCESSES), mp_context=get_context("spawn"), **options)
 
 
 def one_thread():

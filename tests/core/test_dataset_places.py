@@ -4,9 +4,11 @@ import hashlib
 import io
 import json
 import os
+import socket
 import subprocess
 import sys
 import tarfile
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,6 +17,8 @@ import pytest
 import soundfile
 
 from core.audio import SAMPLE_RATE
+from core.dataset import storage as storage_module
+from core.dataset import workers
 from core.dataset.build import build, plan
 from core.dataset.manifest import read_rows
 from core.dataset.recordings import listed_speakers
@@ -167,6 +171,23 @@ def test_what_a_dead_process_left_is_removed(tmp_path):
         assert [Path(name).name for name in storage.names(".scratch")] == ["growing"]
     storage.tidy(all_mine=True)
     assert not (tmp_path / ".scratch").exists()
+
+
+@pytest.mark.parametrize("hours", [1, 72])
+def test_where_no_process_can_be_asked_scratch_is_removed_by_its_age(tmp_path, monkeypatch, hours):
+    """This machine's own too; the process that it is called after is alive, as another of its number may be."""
+    monkeypatch.setattr(storage_module, "WINDOWS", True)
+    left = tmp_path / ".scratch" / f"{socket.gethostname()}-{os.getppid()}"
+    left.mkdir(parents=True)
+    os.utime(left, (time.time() - 3600 * hours,) * 2)
+    Storage.of(tmp_path).tidy()
+    assert left.exists() == (hours == 1)
+
+
+def test_a_pool_has_no_more_processes_than_the_system_can(monkeypatch):
+    monkeypatch.setattr(workers, "MOST_PROCESSES", 2)
+    with workers.processes(100) as pool:
+        assert pool._max_workers == 2
 
 
 def test_a_full_disk_is_told_and_leaves_nothing(tmp_path):

@@ -54,6 +54,13 @@ def test_noise_passes_and_a_regression_stays():
     assert pace.lasting(lambda: next(calm), recorded, allowed=1.5, tries=3) == {}  # and is not measured again
 
 
+def test_what_this_system_cannot_measure_is_said_before_anything_is(monkeypatch, capsys):
+    monkeypatch.setattr(benchmark.importlib.util, "find_spec", lambda name: None)  # as on Windows
+    with pytest.raises(SystemExit):
+        benchmark.main(["--only", "segment", "start"])
+    assert "start cannot be measured here: Windows lacks" in capsys.readouterr().err
+
+
 def test_the_history_can_be_read():
     lines = [json.loads(line) for line in benchmark.HISTORY.read_text(encoding="utf-8").splitlines()]
     assert lines
