@@ -105,16 +105,13 @@ def fit(
 
     `batches(step)` yields (inputs, targets) from that batch on. Every `every` steps a checkpoint is written and a line
     goes to `log.csv`. Returns False when `minutes` ran out first; call again to go on. What `save_run` wrote is removed
-    where training goes on.
+    with the next checkpoint.
     """
     from tqdm import tqdm
 
     folder.mkdir(parents=True, exist_ok=True)
     known_by = dict(known_by or {})
     step = _resume(model, folder, recipe, known_by)
-    if step < recipe.steps:
-        for name in FINISHED:
-            (folder / name).unlink(missing_ok=True)
     margin = (model.loss[0] if isinstance(model.loss, list) else model.loss).margin
     began, losses, hits = time.monotonic(), [], []
     with tqdm(total=recipe.steps, initial=step, unit="batch", mininterval=5) as bar:
@@ -151,7 +148,7 @@ def _give_back_memory() -> None:
 
 
 def _checkpoint(model, folder: Path, recipe: Recipe, step: int, known_by: dict[str, Any]) -> None:
-    """Weights and optimizer state in one file, replaced whole."""
+    """Weights and optimizer state in one file, replaced whole; what is left of a run that was finished before goes."""
     variables = [*model.variables, *model.optimizer.variables]
     partial = folder / "checkpoint.partial.npz"
     np.savez(
@@ -160,6 +157,8 @@ def _checkpoint(model, folder: Path, recipe: Recipe, step: int, known_by: dict[s
         recipe=json.dumps(asdict(recipe) | known_by),
         **{f"v{index}": np.asarray(_array(variable)) for index, variable in enumerate(variables)},
     )
+    for name in FINISHED:
+        (folder / name).unlink(missing_ok=True)
     partial.replace(folder / "checkpoint.npz")
 
 

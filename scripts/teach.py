@@ -121,6 +121,8 @@ def main(argv: list[str] | None = None) -> int:
         raise SpeakerError("--copies goes with --more-speeds: create_dataset.py makes those of the first speeds")
     if args.noise and not args.copies:
         raise SpeakerError("--noise goes with --copies: nothing else is mixed with it")
+    if args.rooms and not (args.variants or args.more_speeds):
+        raise SpeakerError("--rooms goes with --variants or --more-speeds: nothing else is heard in rooms")
     check_sound("--noise", args.noise)
     check_sound("--rooms", args.rooms)
     tasks = training_tasks(args.dataset, args.recordings)
