@@ -110,13 +110,20 @@ def here(task: Task, storage: Storage) -> tuple[Task, list[str]]:
             continue
         name = kept_as(str(recording.path))
         if storage.exists(f"{name}.sound"):
-            path = storage.path(f"{name}.sound")
-            kept = replace(recording, path=Path(path) if storage.local else path, made=True)
-            found.append(replace(kept, source=recording.source or str(recording.path)))
+            found.append(_kept(recording, storage))
         else:
             why = storage.read(f"{name}.refused").decode() if storage.exists(f"{name}.refused") else "it is not there"
             told.append(f"{recording.shown}: {why}")
     return replace(task, recordings=tuple(found)), told
+
+
+def _kept(recording: Recording, storage: Storage) -> Recording:
+    """A link as the file that it is kept as; any other recording as it is."""
+    if not is_link(recording.path):
+        return recording
+    path = storage.path(f"{kept_as(str(recording.path))}.sound")
+    source = recording.source or str(recording.path)
+    return replace(recording, path=Path(path) if storage.local else path, made=True, source=source)
 
 
 def make_speaker(task: Task, storage: Storage, keep_wav: bool = True) -> str:
@@ -125,27 +132,30 @@ def make_speaker(task: Task, storage: Storage, keep_wav: bool = True) -> str:
     whole, told = here(task, storage)
     anew = not finished(whole, storage)
     told += filter(None, [build_speaker(whole, storage)])
-    for target, recording in _parts(whole) if keep_wav else ():
+    for target, recording in _parts(task.speaker, whole.recordings) if keep_wav else ():
         if anew or not storage.exists(target):
             _cut(recording, target, storage)
     return "\n".join(told)
 
 
-def _parts(task: Task) -> Iterator[tuple[str, Recording]]:
-    """The links and parts of files among a speaker's recordings, each with the name of its WAV in the storage."""
+def _parts(speaker: str, recordings: Iterable[Recording]) -> Iterator[tuple[str, Recording]]:
+    """The kept links and parts of files among a speaker's recordings, each with the name of its WAV in the storage."""
     names: set[str] = set()
-    for recording in task.recordings:
+    for recording in recordings:
         if recording.made or recording.start or recording.end < math.inf:
             end = "end" if recording.end == math.inf else f"{recording.end:g}"
             stem = f"{short_name(recording.stem)}_{recording.start:g}-{end}"
             name = unique(f"{short_name(recording.session)}/{stem}", names)
-            yield f"wav/{task.speaker}/{name}.wav", recording
+            yield f"wav/{speaker}/{name}.wav", recording
 
 
 def tidy_parts(tasks: Iterable[Task], storage: Storage) -> Iterator[str]:
     """Remove the WAVs that were made of what the list no longer means: left, one sound would enrol and test. Yields a
     line for each, and for each folder of somebody who is no longer in the list, which stays."""
-    speakers = {task.speaker: {name for name, _ in _parts(here(task, storage)[0])} for task in tasks}
+    speakers = {
+        task.speaker: {name for name, _ in _parts(task.speaker, (_kept(one, storage) for one in task.recordings))}
+        for task in tasks
+    }
     strangers = set()
     for name in storage.names("wav"):
         _, speaker, *inside = name.split("/")

@@ -63,7 +63,7 @@ def is_link(path: Path | str) -> bool:
 
 def audio_files(folder: Path) -> list[Path]:
     """Every audio file at any depth of a folder, in name order."""
-    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and path.is_file())
+    return sorted(path for path in folder.rglob("*") if path.suffix.lower() in EXTENSIONS and not path.is_dir())
 
 
 def check_sound(option: str, folder: Path | None) -> None:

@@ -1,6 +1,7 @@
 """core.dataset.links: lists whose recordings are links, against a real server on this machine."""
 
 import re
+import shutil
 
 import pytest
 
@@ -162,3 +163,9 @@ def test_a_download_that_breaks_off_is_not_taken_for_the_whole(server, create, t
     server.files["/kofi_enrol.ogg"], server.broken = whole, {}
     assert create("--from-manifest", listed, "--output", out) == 0
     assert {row.speaker for row in read_rows(out)} == {"amin", "kofi"}
+
+    parts = sorted(out.glob("wav/*/*/*.wav"))
+    shutil.rmtree(out / "downloads")  # as one may; then nothing can be had
+    server.files.pop("/kofi_enrol.ogg")
+    assert create("--from-manifest", listed, "--output", out) == 0
+    assert sorted(out.glob("wav/*/*/*.wav")) == parts and len(parts) == 2
