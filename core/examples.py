@@ -54,7 +54,7 @@ class Examples:
 
 def hash_of(values: np.ndarray) -> str:
     """A hash of an array."""
-    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()[:16]
+    return hashlib.sha256(np.ascontiguousarray(values)).hexdigest()[:16]
 
 
 def load_images(
