@@ -19,6 +19,7 @@ from demo import compare_view, explain_view
 from demo.exam import AS_IT_IS, Exam, menu, people_of, run, sound_of
 from demo.examples import enrol_examples
 from demo.heard_clip import HeardClip
+from demo.link_or_file import FILE_TYPES
 from demo.live import names_of
 from demo.notice_view import notice, progress, trouble
 from demo.sight import HIDDEN, layout, seen, visibility
@@ -153,7 +154,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
                     )
                     kept = gr.HTML(f'<p class="quiet">{texts.MENU_EMPTY}</p>')
                 with gr.Column(min_width=280):
-                    file = gr.File(label=texts.WHY_FILE, file_types=["audio", "video"], height=150, elem_id="why-file")
+                    file = gr.File(label=texts.WHY_FILE, file_types=FILE_TYPES, height=150, elem_id="why-file")
                     at = gr.Number(0, label=texts.WHY_AT, minimum=0, maximum=36_000, elem_id="why-at")
             ask = gr.Button(texts.WHY_RUN, elem_id="why-run")
             reason = gr.HTML("", elem_id="compare-why")

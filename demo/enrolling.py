@@ -19,7 +19,7 @@ from core.recognizer import Recognizer
 from core.sources.file import Note
 from demo import phrases, texts
 from demo.gauge import speech_in
-from demo.link_or_file import seconds_of
+from demo.link_or_file import FILE_TYPES, seconds_of
 from demo.live import device_choices, refusals
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import gathered, takes
@@ -204,7 +204,7 @@ def build_form(recognizer: Recognizer) -> Form:
     with gr.Column(**layout(False)) as file_box:
         upload = gr.File(
             label=texts.FILES,
-            file_types=["audio", "video"],
+            file_types=FILE_TYPES,
             file_count="multiple",
             type="filepath",
             height=130,

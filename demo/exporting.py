@@ -15,17 +15,18 @@ def private_folder() -> Path:
     return Path(os.environ.get("GRADIO_TEMP_DIR") or tempfile.gettempdir())
 
 
-def file_stem(title: str) -> str:
-    """A title as the beginning of a file name: 'A talk, part 1.mp3' -> 'A_talk_part_1'."""
-    return re.sub(r"[^\w.-]+", "_", Path(title).stem).strip("._")[:60] or "timeline"
+def file_stem(title: str, *, of_file: bool = False) -> str:
+    """A title as the beginning of a file name: 'A talk, part 1.5' -> 'A_talk_part_1.5'. `of_file`: it is a file's name,
+    whose ending goes."""
+    return re.sub(r"[^\w.-]+", "_", Path(title).stem if of_file else title).strip("._")[:60] or "timeline"
 
 
-def write_exports(timeline: Timeline, folder: Path) -> dict[str, str]:
-    """In every format, in a folder of its own below `folder`: format -> path."""
+def write_exports(timeline: Timeline, folder: Path, *, of_file: bool = False) -> dict[str, str]:
+    """In every format, in a folder of its own below `folder`: format -> path. `of_file`: see `file_stem`."""
     target = Path(tempfile.mkdtemp(prefix="export-", dir=folder))
     paths = {}
     for form in FORMATS:
-        path = target / f"{file_stem(timeline.source)}.{form}"
+        path = target / f"{file_stem(timeline.source, of_file=of_file)}.{form}"
         path.write_text(timeline.export(form), encoding="utf-8", errors="replace")  # a file name may be no text
         paths[form] = str(path)
     return paths

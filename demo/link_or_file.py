@@ -25,7 +25,10 @@ from demo.notice_view import progress, trouble
 from demo.sight import layout, visibility
 from demo.tab import Tab
 
-FILE_TYPES = ["audio", "video"]
+# Endings of sound and film that not every system knows as that.
+ENDINGS = "aac ac3 amr ape asf caf flac flv m2ts m4a m4b m4v mka mkv mts mxf oga ogg ogv opus rf64 spx ts w64 wave weba"
+ENDINGS += " webm wma wmv wv"
+FILE_TYPES = ["audio", "video", *(f".{ending}" for ending in ENDINGS.split())]  # what can be chosen
 WAITING = 12  # recordings that wait or are judged: each holds its place in the queue
 SCRIPT = Path(__file__).with_name("player.js")
 
@@ -57,7 +60,7 @@ def work_of(path: str | None, link: str, start: str, end: str) -> Work:
 
 def exports(job: Job, folder: Path) -> dict[str, str]:
     """The timeline written in every format: format -> path."""
-    paths = write_exports(job.timeline(), folder)
+    paths = write_exports(job.timeline(), folder, of_file=not job.is_link)
     job.written += paths.values()
     return paths
 

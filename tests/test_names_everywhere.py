@@ -157,7 +157,8 @@ def test_the_name_of_a_recording_makes_no_html_line_or_path(title, tmp_path_fact
     assert [Structure(html).found for html in screens("Amina", title=title)] == PLAIN
     job = Job()
     job.title, job.answers = title, answers_of("Amina")
-    for path in exports(job, folder).values():
-        written = folder.joinpath(path).resolve()
-        assert folder.resolve() in written.parents and written.is_file()
+    for job.is_link in (False, True):
+        for path in exports(job, folder).values():
+            written = folder.joinpath(path).resolve()
+            assert folder.resolve() in written.parents and written.is_file()
     assert all(len(line.split()) == 10 for line in Timeline(title, "m", tuple(job.answers)).to_rttm().splitlines())

@@ -1,12 +1,14 @@
 """What the Link or file tab knows before, during and after the work, without a browser, with real sound and servers."""
 
 import io
+import mimetypes
 from contextlib import ExitStack
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import soundfile
+from gradio_client.utils import is_valid_file
 from PIL import Image
 
 from core.audio import SAMPLE_RATE
@@ -16,6 +18,7 @@ from core.sources.link import Link
 from core.sources.thumbnail import fetch_thumbnail
 from demo import enrol_here, job_view, link_card, link_or_file, texts
 from demo.examples import clip
+from demo.exporting import file_stem
 from demo.job import AT_ONCE, FETCH, JUDGE, TURNS, Job, Work
 from demo.link_card import Looked
 from tests.core.media_server import MediaServer
@@ -221,3 +224,26 @@ def test_a_recording_that_another_one_replaced_has_no_last_word(recognizer, tmp_
     current.leave()
     *_, last = drawn
     assert list(last.values()) == [gr.skip()]
+
+
+@pytest.mark.parametrize(
+    ("title", "of_file", "stem"),
+    [
+        ("A talk, part 1.mp3", True, "A_talk_part_1"),
+        ("Dr. Smith on whales", False, "Dr._Smith_on_whales"),
+        ("AC/DC live at 3.5", False, "AC_DC_live_at_3.5"),
+        ("../../etc/passwd", False, "etc_passwd"),
+        ("...", False, "timeline"),
+    ],
+)
+def test_exports_are_called_after_the_whole_title_of_a_video(title, of_file, stem):
+    assert file_stem(title, of_file=of_file) == stem
+
+
+def test_files_can_be_chosen_whatever_the_system_knows_of_their_types(monkeypatch):
+    """Gradio asks the system: a slim container knows next to nothing, Debian takes .ts for a translator's file."""
+    monkeypatch.setattr(mimetypes, "_db", mimetypes.MimeTypes(()))
+    read = "wav flac ogg oga opus mp3 m4a aac caf amr wma aiff au webm mkv mka mp4 m4v mov avi ts mts m2ts 3gp wmv flv"
+    refused = [name for name in read.split() if not is_valid_file(f"Talk.{name.upper()}", link_or_file.FILE_TYPES)]
+    assert refused == []
+    assert not is_valid_file("letter.txt", link_or_file.FILE_TYPES)
