@@ -63,16 +63,11 @@ def stated_by_container(kind: str, track: AudioStream) -> float | None:
     """Seconds that a container of FFmpeg's says its sound track has; None for those that only estimate. `kind`: the
     container's format."""
     if "mp4" in kind and track.duration and track.time_base:
-        return float((track.duration + max(0, track.start_time or 0)) * track.time_base)
+        return float(track.duration * track.time_base)
     clock = re.fullmatch(r"(\d+):(\d\d):(\d\d(?:\.\d+)?)", track.metadata.get("DURATION", ""))
     if "matroska" in kind and clock:
         return int(clock[1]) * 3600 + int(clock[2]) * 60 + float(clock[3])
     return None
-
-
-def has_exact_times(kind: str) -> bool:
-    """Does a container of this format write down when each sound comes, and how long it is in all?"""
-    return "mp4" in kind or "matroska" in kind
 
 
 def is_whole(file: soundfile.SoundFile, handle: BinaryIO) -> bool:

@@ -20,7 +20,7 @@ from typing import BinaryIO
 import numpy as np
 
 from core.audio import MAX_SECONDS, SAMPLE_RATE, to_mono, too_much_work, work_allowed
-from core.cut_off import has_exact_times, stated_by_container
+from core.cut_off import stated_by_container
 from core.errors import reason
 
 SOUND, WORD, END = b"S", b"W", b"E"
@@ -55,7 +55,7 @@ def decoded(handle: BinaryIO) -> Iterator[Message]:
         reached = [0.0]
         yield {"stated": stated_by_container(container.format.name, container.streams.audio[0])}
         try:
-            for samples in _resampled(_in_time(_frames(container, damage), _stated_end(container), reached)):
+            for samples in _resampled(_in_time(_frames(container, damage), *_believed(container), reached)):
                 yielded = True
                 yield samples
         except (av.FFmpegError, ValueError, IndexError) as error:  # IndexError: a stream that began later
@@ -83,15 +83,15 @@ def _frames(container, damage: list[Exception]) -> Iterator:
         yield from frames
 
 
-def _in_time(frames: Iterator, last: float, reached: list[float]) -> Iterator:
+def _in_time(frames: Iterator, begin: float, end: float, reached: list[float]) -> Iterator:
     """`frames`, and in a hole that their time stamps leave, as a player has it, silence: float32 pieces of a second,
-    16 kHz. Stamps that lead backwards, or behind `last` seconds, are broken and count as none. `reached[0]`: where the
-    last frame ends by its stamp."""
+    16 kHz. `begin`: the stamp in s at which time begins. Stamps that lead backwards, or more than `end` seconds from
+    there, are broken and count as none. `reached[0]`: s at which the last frame ends by its stamp."""
     given = 0.0  # s
     for frame in frames:
         length = frame.samples / max(1, frame.sample_rate)  # s
-        at = reached[0] if frame.pts is None or not frame.time_base else float(frame.pts * frame.time_base)
-        if HOLE_SECONDS < min(at - reached[0], at - given) and at <= last:
+        at = reached[0] if frame.pts is None or not frame.time_base else float(frame.pts * frame.time_base) - begin
+        if HOLE_SECONDS < min(at - reached[0], at - given) and at <= end:
             missing, given = round((at - given) * SAMPLE_RATE), at
             for start in range(0, missing, PIECE):
                 yield np.zeros(min(PIECE, missing - start), np.float32)
@@ -99,14 +99,16 @@ def _in_time(frames: Iterator, last: float, reached: list[float]) -> Iterator:
         yield frame
 
 
-def _stated_end(container) -> float:
-    """Seconds up to which time stamps are believed: those the container says it has; 0 for what only estimates."""
+def _believed(container) -> tuple[float, float]:
+    """The time stamp in s at which time begins, and up to how many s from there they are believed: the length that the
+    container states, which Matroska counts from stamp 0 and MP4 from the first; 0 for what only estimates."""
     import av
 
-    stated = stated_by_container(container.format.name, container.streams.audio[0]) or 0.0
-    if has_exact_times(container.format.name) and container.duration:
-        stated = max(stated, container.duration / av.time_base)
-    return min(stated, MAX_SECONDS)
+    kind, length = container.format.name, (container.duration or 0) / av.time_base
+    end = min(MAX_SECONDS, max(length, stated_by_container(kind, container.streams.audio[0]) or 0.0))
+    if "matroska" in kind:
+        return 0.0, end
+    return (max(0, container.start_time or 0) / av.time_base, end) if "mp4" in kind else (0.0, 0.0)
 
 
 def _resampled(frames: Iterator) -> Iterator[np.ndarray]:
