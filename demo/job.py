@@ -59,6 +59,7 @@ class Job:
         self.error: Exception | None = None
         self.cancelled = False
         self.left = False  # nobody looks at it any more
+        self.followed = False  # the page has another one
 
     def __deepcopy__(self, _memo) -> Job:
         return Job()

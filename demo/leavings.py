@@ -4,7 +4,8 @@ Gradio keeps uploads for everybody alike and the state of a page for an hour or 
 requests: those that start an event name the files it sent, and one long request, the heartbeat, lasts as long as the
 page is open. When it has ended and no other has begun within `GRACE_SECONDS`, the files are deleted and the state is
 forgotten. Gradio's page never begins a heartbeat anew that broke, so that one that is used again is followed by its
-events: after `IDLE_SECONDS` without any it is gone too.
+events: after `IDLE_SECONDS` without any it is gone too. While it waits for answers (a live session, a recording that is
+judged) it is there, heartbeat or not.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from collections import defaultdict
 from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from urllib.parse import parse_qs
 
 from demo.exporting import private_folder
 
@@ -24,6 +26,7 @@ GRACE_SECONDS = 20.0  # s a page may be away (asleep, reloading its connection) 
 IDLE_SECONDS = 900.0  # s without an event after which a page that came back counts as gone: its heartbeat stays away
 MAX_BODY = 1_000_000  # bytes of a request that are looked through for files
 JOIN, HEARTBEAT = "/gradio_api/queue/join", "/gradio_api/heartbeat/"
+ANSWERS = "/gradio_api/queue/data"  # lasts until the last event of a session has ended
 
 
 def discard(paths: Iterable[str | os.PathLike | None]) -> int:
@@ -87,6 +90,7 @@ class Leavings:
         self._app, self._forget, self._apart, self._grace, self._idle = app, forget, apart, grace, idle
         self._files: dict[str, set[str]] = defaultdict(set)
         self._beats: dict[str, int] = defaultdict(int)
+        self._answers: dict[str, int] = defaultdict(int)
         self._waiting: set[asyncio.Task] = set()
         self._alarms: dict[str, asyncio.TimerHandle] = {}  # of sessions without a heartbeat
 
@@ -96,6 +100,8 @@ class Leavings:
             await self._followed(path.removeprefix(HEARTBEAT).strip("/"), scope, receive, send)
         elif scope["type"] == "http" and path.rstrip("/") == JOIN:
             await self._app(scope, self._read(receive), send)
+        elif scope["type"] == "http" and path.rstrip("/") == ANSWERS:
+            await self._answered(scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
@@ -107,17 +113,38 @@ class Leavings:
             await self._app(scope, receive, send)
         finally:
             self._beats[session] -= 1
-            self._leave_soon(session)
+            self._leave_soon(session, self._grace)
 
-    def _leave_soon(self, session: str) -> None:
-        task = asyncio.get_running_loop().create_task(self._gone(session))
+    async def _answered(self, scope, receive, send) -> None:
+        session = parse_qs(scope.get("query_string", b"").decode("latin-1")).get("session_hash", [""])[0]
+        self._answers[session] += 1
+        try:
+            await self._app(scope, receive, send)
+        finally:
+            self._answers[session] -= 1
+            if not self._answers[session]:
+                del self._answers[session]
+            if session in self._alarms:
+                self._set_alarm(session)
+
+    def _set_alarm(self, session: str) -> None:
+        """It has no heartbeat, but was used at this moment."""
+        if alarm := self._alarms.pop(session, None):
+            alarm.cancel()
+        self._alarms[session] = asyncio.get_running_loop().call_later(self._idle, self._leave_soon, session, 0.0)
+
+    def _leave_soon(self, session: str, wait: float) -> None:
+        task = asyncio.get_running_loop().create_task(self._gone(session, wait))
         self._waiting.add(task)  # the loop itself keeps no hold of it
         task.add_done_callback(self._waiting.discard)
 
-    async def _gone(self, session: str) -> None:
-        await asyncio.sleep(self._grace)
+    async def _gone(self, session: str, wait: float) -> None:
+        await asyncio.sleep(wait)
         if self._beats.get(session, 0) > 0:
             return  # it came back
+        if session in self._answers:
+            self._set_alarm(session)
+            return
         self._beats.pop(session, None)
         if alarm := self._alarms.pop(session, None):
             alarm.cancel()
@@ -148,9 +175,7 @@ class Leavings:
         if not isinstance(session, str):
             return
         if self._beats.get(session, 0) <= 0:
-            if session in self._alarms:
-                self._alarms[session].cancel()
-            self._alarms[session] = asyncio.get_running_loop().call_later(self._idle, self._leave_soon, session)
+            self._set_alarm(session)
         if event in self._apart:
             return
         for path in set(paths_in(data)):

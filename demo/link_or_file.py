@@ -120,6 +120,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
     busy = {cancel: gr.update(interactive=True), run: gr.update(interactive=False)}
 
     def go(before: Job, work: Work) -> Iterator[dict]:
+        before.followed = True
         before.leave()  # what it has to say is of no interest any more
         current, playing = Job(), None
         fresh = {job: current, status: progress(texts.BEGINNING, None), shown: job_view.timeline(current, {})}
@@ -131,8 +132,8 @@ def build_tab(recognizer: Recognizer) -> Tab:
                 news = {status: said, shown: lanes, details: rows}
                 yield news if path == playing else {**news, player: job_view.player(path)}
                 playing = path
-            if current.left:  # another recording came: Gradio says the last update of a generator once more
-                yield {status: gr.skip()}
+            if current.left:  # Gradio says the last update of a generator once more, over that of another recording
+                yield {status: gr.skip()} if current.followed else resting
                 return
             files = exports(current, private_folder()) if current.answers else {}
             links = {button: files[form] for form, button in zip(FORMATS, saves, strict=True)} if files else {}

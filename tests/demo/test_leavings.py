@@ -1,5 +1,6 @@
 """What a browser leaves behind goes when its page is gone: files and sound, on disk and in memory."""
 
+import json
 import os
 import time
 
@@ -8,7 +9,7 @@ import numpy as np
 from core.audio import SAMPLE_RATE, resample
 from demo import leavings, slices, texts
 from demo.live_ear import LiveEar
-from tests.demo.browserless import Page, file_data, wav
+from tests.demo.browserless import Page, ask, file_data, wav
 from tests.demo.conftest import GRACE, IDLE
 
 
@@ -81,6 +82,38 @@ def test_a_page_whose_heartbeat_broke_is_followed_by_what_it_sends(server, folde
         time.sleep(IDLE / 2)
         assert os.path.exists(path)
     assert until(lambda: not os.path.exists(path))
+
+
+def test_a_live_session_of_a_page_whose_heartbeat_broke_may_last(server, voice):
+    """Its slices are no events, but the page waits for answers. (Gradio itself ends a session in which it breaks.)"""
+    blocks, url = server
+    page, sound = Page(url), resample(voice("kofi_test"), 16_000)
+    page.close()
+    time.sleep(2 * GRACE)
+    piece = wav(sound.between(0.0, 1.0).samples, sound.rate)
+
+    def slice_of(second: int) -> dict:
+        return file_data(page.upload(f"audio-{second}000.wav", piece))
+
+    event = page.join(page.event("live-microphone", "stream"), [slice_of(1), None])[1]["event_id"]
+    with page.listening() as messages:
+        ear, began = None, time.monotonic()
+        for second in range(2, 100):
+            while next(messages)["msg"] != "process_streaming":
+                pass
+            ear = ear or held(blocks, page.session)
+            if time.monotonic() - began > IDLE + 3 * GRACE:
+                break
+            time.sleep(0.5)
+            stream(page, event, "", {"data": [slice_of(second), None], "session_hash": page.session})
+        assert held(blocks, page.session) is ear and ear.moment.at >= 2
+        stream(page, event, "/close", {})
+    assert until(lambda: held(blocks, page.session) is not ear)  # it is over, and the page idle
+
+
+def stream(page: Page, event: str, tail: str, body: dict) -> None:
+    path, sent = f"/gradio_api/stream/{event}{tail}", json.dumps(body).encode()
+    assert ask(page.url, path, "POST", body=sent, Content_Type="application/json").status == 200
 
 
 def sent_by_two(server, sound) -> tuple[list[Page], str]:
