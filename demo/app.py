@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import signal
@@ -34,7 +33,7 @@ DEFAULT_HOST = "127.0.0.1"
 MAX_FILE_SIZE = "2gb"  # three hours of CD-quality WAV
 MAX_QUEUE = 64  # events waiting
 QUEUE_LOOK_SECONDS = 0.01  # s between looks at an empty queue: Gradio's 0.001 costs 5 % of a core, day and night
-SESSIONS = 100  # pages whose state is kept
+SESSIONS = 1000  # pages whose state is kept
 DELETE_EVERY_SECONDS = 60  # s between looks at files that browsers sent or fetched
 DELETE_AFTER_SECONDS = 86_400  # s: for what `demo.leavings` may have missed; a page that is open keeps its files
 
@@ -165,15 +164,8 @@ def _check_port(host: str, port: int | None) -> None:
 
 
 def forget(page: gr.Blocks, session: str) -> None:
-    """Let go of everything that a page's session holds: sound, pictures, jobs and their files."""
-    holder = page.app.state_holder
-    if session not in holder.session_data:
-        return
-    held = holder.session_data[session].state_data
-    for key, value in list(held.items()):
-        held[key] = copy.deepcopy(getattr(page.blocks.get(key), "value", None))  # as it was at first
-        if hasattr(value, "leave"):
-            value.leave()
+    """A page is gone: let go of what its session holds, and of slices that nobody takes any more."""
+    page.forget(session)
     sweep()
 
 
@@ -182,6 +174,7 @@ def _serve(
 ) -> str:
     from starlette.middleware import Middleware
 
+    from demo.page import Sessions
     from demo.theme import CSS_PATH, theme
 
     local = is_loopback(host)
@@ -220,6 +213,7 @@ def _serve(
             )
     except OSError as error:
         raise SpeakerError(texts.PORT_TAKEN.format(port=port or "7860 to 7959", host=host)) from error
+    page.state_holder.session_data = Sessions(page.state_holder.session_data)
     return url
 
 

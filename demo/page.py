@@ -1,4 +1,5 @@
-"""`gr.Blocks` that takes no file but those that were sent to it, and says in a sentence what went wrong.
+"""`gr.Blocks` that takes no file but those that were sent to it, says in a sentence what went wrong, and keeps nothing
+of a session that is over.
 
 Gradio itself fetches an address that an event names in the place of a file; this program makes no connection that
 nobody asked for (SECURITY.md), so the address is refused before.
@@ -7,6 +8,7 @@ nobody asked for (SECURITY.md), so the address is refused before.
 from __future__ import annotations
 
 import logging
+from collections import OrderedDict
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,25 @@ from demo.leavings import hold, let_go, paths_in
 
 class Page(gr.Blocks):
     """Whatever an event brings is looked at before Gradio does."""
+
+    async def process_api(self, block_fn, *more, **settings) -> dict[str, Any]:
+        """A call of another program is a session of its own to Gradio, and over with its answer."""
+        try:
+            return await super().process_api(block_fn, *more, **settings)
+        finally:
+            session = settings.get("session_hash")
+            state = self.state_holder.session_data.get(session)
+            if block_fn.api_visibility == "public" and state is not None and not state.state_data:
+                self.forget(session)
+
+    def forget(self, session: str) -> None:
+        """Let go of everything that a session holds: sound, pictures, jobs and their files."""
+        holder = self.state_holder
+        with holder.lock:
+            state = holder.session_data.pop(session, None)
+            holder.time_last_used.pop(session, None)
+        if state is not None:
+            leave(state)
 
     async def preprocess_data(self, block_fn, inputs: list[Any], *more, **settings) -> list[Any]:
         """Raises `gr.Error` with the kind as its title for a file that was not sent, and for a call with values too few
@@ -49,6 +70,23 @@ class Page(gr.Blocks):
             raise gr.Error(
                 str(error) if ours else texts.INTERNAL, title=texts.TROUBLE, print_exception=False
             ) from error
+
+
+class Sessions(OrderedDict):
+    """What Gradio keeps of each session. With too many the one that was used longest ago goes, and what it holds."""
+
+    def popitem(self, last: bool = True) -> tuple[str, Any]:
+        """The newest or the oldest, taken out."""
+        session, state = super().popitem(last)
+        leave(state)
+        return session, state
+
+
+def leave(state: Any) -> None:
+    """Let go of what the states of a session hold."""
+    for value in list(state.state_data.values()):
+        if hasattr(value, "leave"):
+            value.leave()
 
 
 def was_sent(given: str) -> bool:

@@ -54,6 +54,34 @@ def held(blocks, session: str) -> LiveEar | None:
     return next((v for v in holder.session_data[session].state_data.values() if isinstance(v, LiveEar)), None)
 
 
+def test_calls_of_programs_and_pages_that_are_gone_take_no_place(server):
+    blocks, url = server
+    sessions = blocks.app.state_holder.session_data
+    with Page(url) as page:
+        page.run(page.event("enrol-microphone", "input"), [None, None])
+        assert page.session in sessions
+        before = set(sessions)
+        for _ in range(3):
+            call = ask(url, "/gradio_api/call/speakers", "POST", body=b'{"data": []}', Content_Type="application/json")
+            number = json.loads(call.body)["event_id"]
+            assert b"complete" in ask(url, f"/gradio_api/call/speakers/{number}").body
+        assert until(lambda: set(sessions) <= before)
+        page.run(next(one for one in page.config["dependencies"] if one["api_name"] == "speakers"), [])
+        assert page.session in sessions
+    assert until(lambda: page.session not in sessions)
+
+
+def test_the_oldest_of_too_many_pages_takes_its_files_along(server, folder, monkeypatch):
+    blocks, url = server
+    with Page(url) as first, Page(url) as second:
+        first.run(first.event("example-kofi_test", "click"), [None])
+        assert list(folder.glob("example-*/*")) and list(folder.glob("export-*/*"))
+        monkeypatch.setattr(blocks.app.state_holder, "capacity", 1)
+        for _ in range(2):
+            second.run(second.event("enrol-microphone", "input"), [None, None])
+        assert not list(folder.glob("example-*/*")) and not list(folder.glob("export-*/*"))
+
+
 def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
     _, url = server
     page = Page(url)
