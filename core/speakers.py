@@ -7,6 +7,7 @@ Safe from several threads and processes. Times are UTC, ISO 8601.
 
 from __future__ import annotations
 
+import hashlib
 import os
 import sqlite3
 import time
@@ -260,6 +261,15 @@ class SpeakerStore:
             db.execute("DELETE FROM settings WHERE key = 'sureness'")
             if probability is not None:
                 db.execute("INSERT INTO settings VALUES ('sureness', ?)", (repr(float(probability)),))
+
+    def people(self) -> str:
+        """A mark that changes when who is enrolled, their names or their sessions do, and with nothing else."""
+        with self.database.connection() as db:
+            rows = db.execute(
+                "SELECT p.id, name, s.id, model_id FROM speakers p LEFT JOIN sessions s ON speaker_id = p.id "
+                "ORDER BY p.id, s.id"
+            ).fetchall()
+        return hashlib.sha256(repr(rows).encode()).hexdigest()
 
     def revision(self) -> int:
         """A number that changes with every change, whichever process made it."""

@@ -16,7 +16,7 @@ from core.recognizer import Recognizer
 from core.segments import prepare_judged
 from demo import compare_texts as texts
 from demo import compare_view, explain_view
-from demo.exam import AS_IT_IS, Exam, menu, people_of, run, sound_of
+from demo.exam import AS_IT_IS, Exam, menu, people_of, run, sound_of, unchanged
 from demo.examples import enrol_examples
 from demo.heard_clip import HeardClip
 from demo.link_or_file import FILE_TYPES
@@ -71,11 +71,13 @@ def nearest(decision: Decision) -> str:
 def drawn(recognizer: Recognizer, kind: str) -> tuple[VoiceMap | None, str]:
     """The map of everybody, or a notice."""
     try:
-        revision, people = recognizer.store.revision(), people_of(recognizer)
+        mark, people = recognizer.store.people(), people_of(recognizer)
         if not enough(people):
             raise SpeakerError(texts.MAP_FEW)
-        made = VoiceMap(people, names_of(recognizer), kind, revision=revision)
-        return made, made.html()
+        made = VoiceMap(people, names_of(recognizer), kind, mark=mark)
+        html = made.html()
+        unchanged(recognizer, mark)
+        return made, html
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         return None, trouble(error)
 
@@ -113,7 +115,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    exam, voices, revision, clip = gr.State(None), gr.State(None), gr.State(-1), gr.State(HeardClip())
+    exam, voices, mark, clip = gr.State(None), gr.State(None), gr.State(""), gr.State(HeardClip())
     with gr.Column(**layout(False, "empty-state")) as empty:
         gr.HTML(_learn())
         try_it = gr.Button(EXAMPLES_BUTTON, variant="primary", elem_id="compare-examples")
@@ -184,53 +186,70 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
                 choices = menu(made)
                 yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True)
 
-    def shown(made: Exam | None, number: int | None, latest: HeardClip) -> tuple:
-        sound, sentence = heard(made, number, latest)
-        return gr.update(value=sound, visible=seen(sound is not None)), sentence
+    def stale(made: Exam | VoiceMap | None) -> bool:
+        return made is not None and made.mark != recognizer.store.people()
 
-    def explain(made: Exam | None, number: int | None, path: str | None, second: float) -> Iterator[str]:
-        yield progress(texts.WHY_WAIT, None)
+    def dismissed(latest: HeardClip) -> tuple:
+        """Values of `exam_parts` after people have changed: an exam of before is of no use, and may be of somebody who
+        wanted to be forgotten."""
+        latest.leave()
+        nothing = gr.update(value=None, visible=HIDDEN)
+        nobody = gr.update(choices=[], value=None, visible=HIDDEN)
+        return notice(texts.STALE), NOT_RUN, None, nobody, nothing, ""
+
+    def shown(made: Exam | None, number: int | None, latest: HeardClip) -> tuple:
+        if stale(made):
+            return dismissed(latest)
+        sound, sentence = heard(made, number, latest)
+        return *(gr.skip(),) * 4, gr.update(value=sound, visible=seen(sound is not None)), sentence
+
+    def explain(
+        made: Exam | None, number: int | None, latest: HeardClip, path: str | None, second: float
+    ) -> Iterator[tuple]:
+        kept = (gr.skip(),) * 6
+        yield progress(texts.WHY_WAIT, None), *kept
         try:
+            people = recognizer.store.people()
             if path:
                 sound = from_file(path, float(second or 0))
+            elif stale(made):
+                yield "", *dismissed(latest)
+                return
             else:
                 sound = None if made is None or number is None else sound_of(made, number)
-            yield why(recognizer, sound)
+            html = why(recognizer, sound)
+            unchanged(recognizer, people)
+            yield html, *kept
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield trouble(error)
+            yield trouble(error), *kept
 
-    def forgotten(made: Exam | None, map_made: VoiceMap | None, now: int, latest: HeardClip) -> tuple:
-        """People have changed: an exam, a map and an explanation of before are of no use, and may be of somebody who
-        wanted to be forgotten."""
-        examined, drawn_map = (gr.skip(),) * 6, (gr.skip(),) * 2
-        if made is not None and made.revision != now:
-            latest.leave()
-            nothing = gr.update(value=None, visible=HIDDEN)
-            nobody = gr.update(choices=[], value=None, visible=HIDDEN)
-            examined = notice(texts.STALE), NOT_RUN, None, nobody, nothing, ""
-        if map_made is not None and map_made.revision != now:
-            drawn_map = None, ""
-        return *examined, *drawn_map, ""
+    def ticked(made: VoiceMap | None, *listening) -> tuple:
+        if stale(made):
+            return None, ""
+        return gr.skip(), dropped(recognizer, made, listening) or gr.skip()
 
+    def forgotten(made: Exam | None, map_made: VoiceMap | None, latest: HeardClip) -> tuple:
+        """People have changed."""
+        examined = dismissed(latest) if stale(made) else (gr.skip(),) * 6
+        return *examined, *((None, "") if stale(map_made) else (gr.skip(),) * 2), ""
+
+    exam_parts, a_segment = [status, results, exam, segment, player, kept], [exam, segment, clip]
     go.click(examined, [protocol, channel], [status, results, exam, segment], concurrency_limit=EXAMS, **private).then(
-        shown, [exam, segment, clip], [player, kept], **private
+        shown, a_segment, exam_parts, **private
     )
-    segment.input(shown, [exam, segment, clip], [player, kept], **private)
-    ask.click(explain, [exam, segment, file, at], reason, concurrency_limit=EXAMS, **private)
+    segment.input(shown, a_segment, exam_parts, **private)
+    ask.click(explain, [*a_segment, file, at], [reason, *exam_parts], concurrency_limit=EXAMS, **private)
     draw.click(lambda which: drawn(recognizer, which), kind, [voices, picture], concurrency_limit=EXAMS, **private)
     follow.change(lambda on: gr.Timer(active=on), follow, timer, **private)
     file.upload(lambda _: None, file, None, **private)  # an event that names it: `demo.leavings` follows those
-    timer.tick(
-        lambda made, *listening: dropped(recognizer, made, listening) or gr.skip(), [voices, *ears], picture, **private
-    )
-    stale = [status, results, exam, segment, player, kept, voices, picture, reason]
-    revision.change(forgotten, [exam, voices, revision, clip], stale, **private)
+    timer.tick(ticked, [voices, *ears], [voices, picture], **private)
+    mark.change(forgotten, [exam, voices, clip], [*exam_parts, voices, picture, reason], **private)
     enrolled = try_it.click(learned, None, said, concurrency_id="enrol", concurrency_limit=1, **private)
 
     def refresh() -> list:
         few = len(people_of(recognizer)) < MIN_PEOPLE
         left = "" if few else gr.skip()  # examples that are gone are not said to be there
         rooms = visibility(empty, few), visibility(ready, not few)
-        return [*rooms, recognizer.store.revision(), left]
+        return [*rooms, recognizer.store.people(), left]
 
-    return Tab([empty, ready, revision, said], refresh, [enrolled])
+    return Tab([empty, ready, mark, said], refresh, [enrolled])

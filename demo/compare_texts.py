@@ -49,6 +49,7 @@ HEARING = "Hearing {number} of {count} segments {channel}"
 DONE = "{trials} segments of {people} people judged {how}."
 HOW = {True: "as enrolled, {protocol}", False: "{channel}, {protocol}"}
 STALE = "People have changed since this exam: run it again."
+CHANGED = "people have changed meanwhile: do it again"
 NO_TRIALS_SESSION = (
     "nobody has two sessions: add another one in the Speakers tab, best on another day or through another microphone"
 )

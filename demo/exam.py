@@ -25,13 +25,14 @@ SHOWN_SEGMENTS = 200  # in the menu of segments
 
 @dataclass(frozen=True, eq=False)
 class Exam:
-    """A comparison that was run, with whom, where their sound is, and through which channel it was heard ('': none)."""
+    """A comparison that was run, with whom, where their sound is, and through which channel it was heard ('': none).
+    `mark`: `SpeakerStore.people` of that moment."""
 
     done: Comparison
     people: tuple[Enrolled, ...]
     sound: EnrolledSound
     channel: str
-    revision: int
+    mark: str
 
 
 def people_of(recognizer: Recognizer) -> list[Enrolled]:
@@ -39,10 +40,16 @@ def people_of(recognizer: Recognizer) -> list[Enrolled]:
     return recognizer.store.embeddings(recognizer.model_id)
 
 
+def unchanged(recognizer: Recognizer, mark: str) -> None:
+    """Raises `SpeakerError` where people have changed since then: what was made of them is nobody's business."""
+    if recognizer.store.people() != mark:
+        raise SpeakerError(texts.CHANGED)
+
+
 def run(recognizer: Recognizer, protocol: str, channel: str) -> Iterator[tuple[str, Exam | None]]:
     """The exam; yields progress and at last the result, each as (notice, exam or None)."""
     try:
-        revision, people = recognizer.store.revision(), people_of(recognizer)
+        mark, people = recognizer.store.people(), people_of(recognizer)
         if len(people) < MIN_PEOPLE:
             raise SpeakerError(texts.TOO_FEW.format(count=len(people)))
         sound = EnrolledSound(recognizer, people)
@@ -75,10 +82,9 @@ def run(recognizer: Recognizer, protocol: str, channel: str) -> Iterator[tuple[s
             raise SpeakerError(texts.NO_TRIALS_SESSION if protocol == "session" else texts.NO_TRIALS)
         how = texts.HOW[channel == AS_IT_IS].format(protocol=texts.PROTOCOLS[protocol], channel=texts.CHANNELS[channel])
         said = texts.DONE.format(trials=len(comparison.held), people=len(set(comparison.truth)), how=how)
-        yield (
-            notice(said, "good"),
-            Exam(comparison, tuple(people), sound, "" if channel == AS_IT_IS else channel, revision),
-        )
+        made = Exam(comparison, tuple(people), sound, "" if channel == AS_IT_IS else channel, mark)
+        unchanged(recognizer, mark)
+        yield notice(said, "good"), made
     except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
         yield trouble(error), None
 

@@ -56,7 +56,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    parcel, revision = gr.State(Parcel()), gr.State(-1)
+    parcel, mark = gr.State(Parcel()), gr.State("")
     with gr.Accordion(texts.PARCEL, open=False, elem_id="parcel"), gr.Row(elem_classes="parts"):
         with gr.Column(min_width=300):
             gr.HTML(f"<h3>{texts.EXPORT_TITLE}</h3><p>{texts.EXPORT_TEXT}</p>")
@@ -165,7 +165,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             return html, *(gr.skip() for _ in range(5)), unasked, ""
         return html, plain, "", hidden, hidden, None, unasked, ""
 
-    revision.change(changed, parcel, [made, save], **private)
+    mark.change(changed, parcel, [made, save], **private)
     make.click(pack, [parcel, who, secret, again], [made, save, secret, again], concurrency_limit=2, **private)
     gr.on([upload.upload, upload.clear], received, [parcel, upload], shown, concurrency_limit=2, **private)
     gr.on([unlock.click, key.submit], unlocked, [parcel, key], [*shown, key], concurrency_limit=2, **private)
@@ -184,6 +184,6 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
 
     def refresh() -> list:
         names = [profile.name for profile in recognizer.store.profiles()]
-        return [gr.update(choices=names), recognizer.store.revision()]
+        return [gr.update(choices=names), recognizer.store.people()]
 
-    return [who, revision], refresh, events
+    return [who, mark], refresh, events

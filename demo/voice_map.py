@@ -21,10 +21,10 @@ LIVE_COLOUR = "#e6194b"  # nobody's colour: the ring of the live point
 class VoiceMap:
     """One per drawing; `drop` adds what is heard live."""
 
-    def __init__(self, people: Sequence[Enrolled], colours: Mapping[str, str], kind: str, *, revision: int = 0):
-        """`kind`: 'pca' or 'tsne'. `revision`: of the store whose people these are. Raises `ValueError` with too few
+    def __init__(self, people: Sequence[Enrolled], colours: Mapping[str, str], kind: str, *, mark: str = ""):
+        """`kind`: 'pca' or 'tsne'. `mark`: `SpeakerStore.people` of that moment. Raises `ValueError` with too few
         pieces of voice (`enough` tells before)."""
-        self.revision = revision
+        self.mark = mark
         self._people = [(one.profile.name, colours.get(one.profile.name, UNKNOWN_COLOUR)) for one in people]
         segments = [one.segments for one in people]  # not the windows, most of which are simulated rooms
         self._owner = np.repeat(np.arange(len(people)), [len(one) for one in segments])

@@ -112,7 +112,7 @@ def test_a_newer_layout_is_left_alone(store):
 
 
 def test_revision_changes_with_every_change(store):
-    seen = [store.revision()]
+    seen, people = [store.revision()], [store.people()]
     for change in (
         lambda: enrol(store, "Amina"),
         lambda: store.add_session("Amina", segments=voice(2), model_id="m1", source="mic", consent=True),
@@ -122,7 +122,9 @@ def test_revision_changes_with_every_change(store):
     ):
         change()
         seen.append(SpeakerStore(store.home).revision())
+        people.append(store.people())
     assert len(set(seen)) == len(seen)
+    assert len(set(people)) == 4 and people[0] == people[-2] == people[-1]  # nobody three times
     store.profiles()
     assert store.revision() == seen[-1]
 

@@ -173,11 +173,53 @@ def test_map_and_explanation_of_who_was_deleted_go_without_an_exam(people):
     picture = next(block for block in page.blocks.values() if block.elem_id == "compare-map")
     (change,) = [event for event in page.fns.values() if picture in event.outputs and len(event.outputs) > 2]
     voices, _ = compare.drawn(people, "pca")
-    *_, kept_map, kept_picture, _ = change.fn(None, voices, people.store.revision(), HeardClip())
+    *_, kept_map, kept_picture, _ = change.fn(None, voices, HeardClip())
     assert kept_map == kept_picture == {"__type__": "update"}
     people.store.delete("Amina")
-    status, *_, gone_map, gone_picture, reason = change.fn(None, voices, people.store.revision(), HeardClip())
+    status, *_, gone_map, gone_picture, reason = change.fn(None, voices, HeardClip())
     assert status == {"__type__": "update"} and gone_map is None and gone_picture == reason == ""
+
+
+def functions(recognizer, *names: str) -> list:
+    """Functions behind events of the Compare tab."""
+    from demo.app import build
+
+    every = [event.fn for event in build(recognizer).fns.values()]
+    ours = [one for one in every if getattr(one, "__module__", "") == "demo.compare"]
+    return [next(one for one in ours if one.__name__ == name) for name in names]
+
+
+def test_nothing_of_who_was_deleted_is_heard_explained_or_followed_though_the_page_knows_nothing_of_it(
+    people, voice, folder
+):
+    for name in ("Mei", "Jo"):
+        people.enrol(name, voice(f"{name.lower()}_enrol"), consent=True, sure=True, source=EXAMPLE_SOURCE)
+    *_, (_, made) = run(people, "segment", AS_IT_IS)
+    voices, _ = compare.drawn(people, "pca")
+    mei = next(t for t, truth in enumerate(made.done.truth) if made.people[truth].profile.name == "Mei")
+    shown, explain, ticked = functions(people, "shown", "explain", "ticked")
+    clip = HeardClip()
+    assert shown(made, mei, clip)[2] == {"__type__": "update"} and Path(clip.path).exists()
+    people.store.choose_sureness(0.9)
+    assert people.store.choose_sureness(0.8) or shown(made, mei, clip)[2] == {"__type__": "update"}  # nobody changed
+    people.store.delete("Mei")
+    for status, results, exam, *_ in (shown(made, mei, clip), list(explain(made, mei, clip, None, 0))[-1][1:]):
+        assert compare_texts.STALE in status and results == compare.NOT_RUN and exam is None
+    assert list(folder.iterdir()) == [] and ticked(voices) == (None, "")
+
+
+def test_what_is_made_while_somebody_is_deleted_is_not_given_out(people, voice, monkeypatch):
+    for name in ("Mei", "Jo"):
+        people.enrol(name, voice(f"{name.lower()}_enrol"), consent=True, sure=True, source=EXAMPLE_SOURCE)
+    steps = run(people, "segment", AS_IT_IS)
+    next(steps)
+    people.store.delete("Mei")
+    *_, (said, made) = steps
+    assert made is None and "have changed meanwhile" in said and "Mei" not in said
+    usual = VoiceMap.html
+    monkeypatch.setattr(VoiceMap, "html", lambda made: (people.store.delete("Jo"), usual(made))[1])
+    voices, said = compare.drawn(people, "pca")
+    assert voices is None and "have changed meanwhile" in said
 
 
 def test_five_seconds_are_explained_across_a_full_minute(tmp_path):
