@@ -1,23 +1,25 @@
 // Runs once, with `element` (the notice below the live microphone) and `trigger`. Says why a browser gives no microphone,
 // below the button that was pressed, as Gradio's page would go on as if it listened; and stamps what is sent.
 const LIVE = "#live-microphone", ENROL = "#enrol-microphone", TOAST = 12_000; // ms that Gradio's own message lasts
-let pressed = LIVE;
+let pressed = LIVE, turn = 0; // `turn` rises with each session that begins: what was said of the one before is over
 document.addEventListener("click", (event) => {
   for (const one of [LIVE, ENROL]) if (event.target.closest(`${one} .record-button`)) pressed = one;
+  if (event.target.closest(`${LIVE} .record-button`)) turn += 1;
 }, true);
-const refused = (tries) => {
+const refused = (tries, mine = turn) => {
   // only after the page has begun, else the answer to the press on Record would come last
+  if (mine !== turn) return;
   if (opening() || tries === 0) trigger("stop");
-  else setTimeout(() => refused(tries - 1), 200);
+  else setTimeout(() => refused(tries - 1, mine), 200);
 };
-const say = (which, where = pressed) => {
+const say = (which, where = pressed, tries = 50) => {
   const notice = document.querySelector(where === LIVE ? "#live-denied .notice" : "#enrol-denied .notice");
   notice.hidden = !which;
   notice.textContent = which ? notice.dataset[which] : "";
   if (!which) return;
   document.body.classList.add("is-denied"); // said once is enough
   setTimeout(() => document.body.classList.remove("is-denied"), TOAST);
-  if (where === LIVE && which !== "silent") refused(50);
+  if (where === LIVE && which !== "silent") refused(tries);
 };
 const button = (name) => document.querySelector(`${LIVE} .${name}-button`);
 const opening = () => document.querySelector("#live-screen .is-opening");
@@ -63,6 +65,7 @@ window.addEventListener("unhandledrejection", ({ reason }) => {
   if (given && unbuilt && performance.now() - givenAt < AGAIN) pressAgain();
 });
 const took = (stream) => {
+  turn += 1;
   if (stream !== spare) since = performance.now();
   [given, givenAt, spare] = [stream, performance.now(), null];
   setTimeout(() => { if (given === stream && opening() && button("stop")) silent(); }, PATIENCE);
@@ -92,7 +95,11 @@ if (!devices || !devices.getUserMedia) {
       if (place) closeWithIt(stream, place);
       say("", where);
       if (where === LIVE) took(stream);
-      stream.getAudioTracks().forEach((track) => track.addEventListener("ended", () => say("none", where)));
+      stream.getAudioTracks().forEach((track) => track.addEventListener("ended", () => { // it was unplugged
+        if (where === LIVE && given !== stream) return;
+        say("none", where, 0);
+        if (where === LIVE) button("stop")?.click(); // Gradio's page goes on as if it recorded
+      }));
       return stream;
     } catch (error) {
       say(error && error.name === "NotAllowedError" ? "denied" : "none", where);

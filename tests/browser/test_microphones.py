@@ -15,6 +15,11 @@ ASKED = """const give = navigator.mediaDevices.getUserMedia.bind(navigator.media
   window.answer = "give";
   window.given = () => streams.length;
   window.listening = () => streams.filter((one) => one.getTracks().some((track) => track.readyState === "live")).length;
+  window.unplug = () => streams.flatMap((one) => one.getTracks()).forEach((track) => {
+    if (track.readyState !== "live") return;
+    track.stop();
+    track.dispatchEvent(new Event("ended"));
+  });
   navigator.mediaDevices.getUserMedia = async (wanted) => {
     if (answer === "deny") throw new DOMException("no", "NotAllowedError");
     while (answer === "wait") await new Promise((soon) => setTimeout(soon, 100));
@@ -81,6 +86,21 @@ def test_live_does_not_feed_an_enrolment_whose_microphone_was_refused(asked):
     asked.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
     asked.wait_for_timeout(4000)
     assert asked.locator("#enrol-lights").inner_html() == before
+
+
+def test_a_session_that_begins_after_the_microphone_was_unplugged_goes_on(asked):
+    record = asked.locator("#live-microphone .record-button")
+    record.click()
+    asked.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
+    asked.evaluate("unplug()")
+    asked.locator("#live-denied .notice").get_by_text("microphone").wait_for()
+    asked.locator("#live-screen").get_by_text("Not listening").wait_for()
+    record.click()
+    asked.locator("#live-denied .notice").wait_for(state="hidden")
+    asked.locator("#live-screen").get_by_text("Not listening").wait_for(state="detached")
+    asked.wait_for_timeout(3000)
+    asked.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
+    assert asked.locator("#live-screen").get_by_text("Not listening").count() == 0 and asked.evaluate("listening()") > 0
 
 
 def test_when_everybody_is_deleted_live_ends_and_gives_its_place_back(asked):
