@@ -5,7 +5,8 @@ requests: those that start an event name the files it sent, and one long request
 page is open. When it has ended and no other has begun within `GRACE_SECONDS`, the files are deleted and the state is
 forgotten. Gradio's page never begins a heartbeat anew that broke, so that one that is used again is followed by its
 events: after `IDLE_SECONDS` without any it is gone too. While it waits for answers (a live session, a recording that is
-judged) it is there, heartbeat or not.
+judged) it is there, heartbeat or not. What a page had sent that went away before an event named it, or while it sent
+it, goes `STRAY_SECONDS` later.
 """
 
 from __future__ import annotations
@@ -13,9 +14,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import threading
+import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Coroutine, Hashable, Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -23,6 +26,8 @@ from urllib.parse import parse_qs
 from demo.exporting import private_folder
 
 GRACE_SECONDS = 20.0  # s a page may be away (asleep, reloading its connection) before it counts as gone
+STRAY_SECONDS = 600.0  # s after its last byte in which a file that was sent should have been named by an event
+LOOK_SECONDS = 60.0  # s between looks at them
 IDLE_SECONDS = 900.0  # s without an event after which a page that came back counts as gone: its heartbeat stays away
 MAX_BODY = 1_000_000  # bytes of a request that are looked through for files
 JOIN, HEARTBEAT = "/gradio_api/queue/join", "/gradio_api/heartbeat/"
@@ -74,6 +79,26 @@ def held(path: str | os.PathLike) -> bool:
     return Path(path).resolve() in _holders
 
 
+_SENT = re.compile(r"[0-9a-f]{64}")  # Gradio's folder of a file that was sent whole
+
+
+def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
+    """Delete what was sent, in part or whole, but that nobody needs and to which nothing was added for `older_than`
+    seconds: its page went away meanwhile. How many files."""
+    if not os.environ.get("GRADIO_TEMP_DIR"):
+        return 0
+    root, strays = str(private_folder()), []
+    for folder, _, names in os.walk(root):
+        if folder != root and not _SENT.fullmatch(os.path.basename(folder)):
+            continue
+        for path in (Path(folder, name) for name in names if folder != root or name.startswith("tmp")):
+            with suppress(OSError):
+                age = time.time() - path.stat().st_mtime  # below 0: the clock was put back
+                if not 0 <= age < older_than and not held(path):
+                    strays.append(path)
+    return discard(strays)
+
+
 class Leavings:
     """ASGI middleware. `forget`: called with the session of a page that is gone, in a thread. `apart`: numbers of the
     events that look after their files themselves (`demo.api`, and slices of the live microphone, one a second)."""
@@ -86,8 +111,10 @@ class Leavings:
         apart: Collection[int] = (),
         grace: float = GRACE_SECONDS,
         idle: float = IDLE_SECONDS,
+        stray: float = STRAY_SECONDS,
     ):
         self._app, self._forget, self._apart, self._grace, self._idle = app, forget, apart, grace, idle
+        self._stray = stray
         self._files: dict[str, set[str]] = defaultdict(set)
         self._beats: dict[str, int] = defaultdict(int)
         self._answers: dict[str, int] = defaultdict(int)
@@ -96,6 +123,8 @@ class Leavings:
 
     async def __call__(self, scope, receive, send) -> None:
         path = scope.get("path", "")
+        if not self._waiting:
+            self._start(self._sweep())
         if scope["type"] == "http" and path.startswith(HEARTBEAT):
             await self._followed(path.removeprefix(HEARTBEAT).strip("/"), scope, receive, send)
         elif scope["type"] == "http" and path.rstrip("/") == JOIN:
@@ -134,9 +163,17 @@ class Leavings:
         self._alarms[session] = asyncio.get_running_loop().call_later(self._idle, self._leave_soon, session, 0.0)
 
     def _leave_soon(self, session: str, wait: float) -> None:
-        task = asyncio.get_running_loop().create_task(self._gone(session, wait))
+        self._start(self._gone(session, wait))
+
+    def _start(self, work: Coroutine) -> None:
+        task = asyncio.get_running_loop().create_task(work)
         self._waiting.add(task)  # the loop itself keeps no hold of it
         task.add_done_callback(self._waiting.discard)
+
+    async def _sweep(self) -> None:
+        while True:
+            await asyncio.sleep(min(self._stray, LOOK_SECONDS))
+            await asyncio.to_thread(sweep_strays, older_than=self._stray)
 
     async def _gone(self, session: str, wait: float) -> None:
         await asyncio.sleep(wait)

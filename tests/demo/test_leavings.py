@@ -1,8 +1,13 @@
 """What a browser leaves behind goes when its page is gone: files and sound, on disk and in memory."""
 
+import asyncio
+import http.client
 import json
 import os
 import time
+from contextlib import closing
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import numpy as np
 
@@ -225,6 +230,48 @@ def test_slices_that_nobody_took_are_swept_and_nothing_else(folder):
     assert all(path.exists() for path in paths[1:])
     leavings.let_go(needed, "page")
     assert not needed.exists()
+
+
+def test_what_a_page_had_sent_that_went_away_meanwhile_is_swept_and_nothing_else(server, folder, voice):
+    _, url = server
+    sound = wav(voice("jo_test").samples, SAMPLE_RATE)
+    with closing(http.client.HTTPConnection(urlsplit(url).netloc)) as line:  # the tab is closed in the middle
+        line.putrequest("POST", "/gradio_api/upload")
+        line.putheader("Content-Type", "multipart/form-data; boundary=edge")
+        line.putheader("Content-Length", str(2 * len(sound)))
+        head = b'--edge\r\nContent-Disposition: form-data; name="files"; filename="whole.wav"\r\n\r\n'
+        line.endheaders(head + sound)
+        assert until(lambda: list(folder.glob("tmp*")))
+    with Page(url) as page:
+        whole = Path(page.upload("whole.wav", sound))
+        needed = page.upload("needed.wav", wav(voice("mei_test").samples, SAMPLE_RATE))
+        page.run(page.event("enrol-microphone", "input"), [None, file_data(needed)])
+        (folder / "export-1").mkdir()
+        other = [folder / ".in-use", folder / "export-1" / "talk.json"]
+        for path in other:
+            path.write_bytes(b"no sound")
+        assert leavings.sweep_strays() == 0 and whole.exists()
+        for path in [*folder.glob("tmp*"), whole, Path(needed), *other]:
+            os.utime(path, (time.time() - leavings.STRAY_SECONDS,) * 2)
+        assert leavings.sweep_strays() >= 2
+        assert not list(folder.glob("tmp*")) and not whole.parent.exists()
+        assert os.path.exists(needed) and all(path.exists() for path in other)
+    leavings.discard(other)
+
+
+def test_it_is_swept_while_the_app_runs(folder):
+    stray = folder / "tmp1234"
+    stray.write_bytes(b"a voice")
+
+    async def app(*_) -> None:
+        pass
+
+    async def run() -> None:
+        await leavings.Leavings(app, forget=print, stray=0.05)({"type": "http", "path": "/"}, None, None)
+        while stray.exists():
+            await asyncio.sleep(0.02)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
 
 
 def test_folders_of_slices_that_were_taken_are_swept(folder):
