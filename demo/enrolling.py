@@ -14,7 +14,7 @@ import numpy as np
 from core.audio import SEGMENT_SECONDS, Audio, stream
 from core.enrolment import MIN_ENROL_SECONDS, Enrolment
 from core.errors import Cancelled, EnrolmentRefused, InvalidName, StoreError, VoiceInDoubt
-from core.names import clean_name
+from core.names import clean_name, name_key
 from core.recognizer import Recognizer
 from core.sources.file import Note
 from demo import phrases, texts
@@ -247,7 +247,7 @@ def build_form(recognizer: Recognizer) -> Form:
         return visibility(taking, parts), takes(parts)
 
     def chosen(choice: str, current: Take, paths: list[str] | None) -> tuple:
-        current.stop()
+        current.end_recording()
         choices, sentence = device_choices() if choice == COMPUTER else ([(texts.SYSTEM_DEFAULT, "")], "")
         microphone = gr.update(visible=choice == BROWSER)  # taken away it is closed
         others = [visibility(box, choice == one) for box, one in zip(boxes[1:], SOURCES[1:], strict=True)]
@@ -277,14 +277,22 @@ def build_form(recognizer: Recognizer) -> Form:
         try:
             for html, found, done in enrol(recognizer, *values):
                 if not done:
-                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(12))
+                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(9))
                     continue
-                current.leave()
+                current.drop_used()
                 who = recognizer.store.get(values[1]).name, recognizer.store.revision()
+                files = None if values[4] == texts.FROM_FILE else gr.skip()
+                spans = ("" if values[4] == texts.FROM_LINK else gr.skip(),) * 3
                 resting = gr.update(value=False, visible=HIDDEN)
-                yield html, found, "", False, False, None, "", False, resting, *shown(current, BROWSER), who, "", ""
+                yield html, found, False, False, False, resting, who, files, *spans
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
-            yield trouble(error), *(gr.skip() for _ in range(7)), gr.update(visible=True), *(gr.skip(),) * 5
+            yield trouble(error), *(gr.skip() for _ in range(4)), gr.update(visible=True), *(gr.skip(),) * 5
+
+    def rested(current: Take, choice: str, written: str, html: str, who: tuple[str, int] | None) -> tuple:
+        """After somebody was enrolled: a name that was written meanwhile is of somebody else."""
+        if "notice-good" not in html or who is None:
+            return tuple(gr.skip() for _ in range(3))
+        return "" if name_key(written) == name_key(who[0]) else gr.skip(), *shown(current, choice)
 
     state = [lights, said, taking, listed]
     language.input(phrases.passage, language, passage, **private)
@@ -299,12 +307,14 @@ def build_form(recognizer: Recognizer) -> Form:
     begin.click(recording, [take, device], state, concurrency_limit=4, **private)
     drop.click(lambda current, choice: fewer(current, choice, False), [take, where], state, **private)
     over.click(lambda current, choice: fewer(current, choice, True), [take, where], state, **private)
-    gr.on([finish.click, stop.click], lambda current: current.stop(), take, None, **private)
+    finish.click(lambda current: current.end_recording(), take, None, **private)
+    stop.click(lambda current: current.stop(), take, None, **private)
     event = go.click(
         enrolled,
         [take, name, consent, again, where, upload, link, sure, keep_audio, start, end],
-        [said, lights, name, consent, again, upload, link, keep_audio, sure, taking, listed, latest, start, end],
+        [said, lights, consent, again, keep_audio, sure, latest, upload, link, start, end],
         concurrency_limit=WAITING,  # they wait for `TURNS`, which says so and can be given up
         **private,
     )
+    event.then(rested, [take, where, name, said, latest], [name, taking, listed], **private)
     return Form(name, again, sure, said, latest, event)

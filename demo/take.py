@@ -47,6 +47,7 @@ class Take:
         self._parts: dict[str, list[Part]] = {BROWSER: [], COMPUTER: []}
         self._stop = threading.Event()
         self._given_up = threading.Event()  # what is being enrolled
+        self._used: Sequence[Part] = ()  # for it
         self._gauge: Gauge | None = None  # of a recording that is going on in the browser
         self._heard = 0.0  # when its last slice came
         self._recording = False  # is this computer's microphone open?
@@ -59,13 +60,25 @@ class Take:
         self._stop.set()
         self._given_up.set()
 
+    def end_recording(self) -> None:
+        """End the recording that is going on; an enrolment goes on."""
+        self._stop.set()
+
     def begin_enrolment(self) -> Callable[[], bool]:
         """From now on `stop` is about this enrolment; is it given up?"""
-        self._given_up = threading.Event()
+        self._given_up, self._used = threading.Event(), ()
         return self._given_up.is_set
 
+    def drop_used(self) -> None:
+        """Somebody was enrolled: forget the takes that were used for it, and delete their files; others stay."""
+        used, self._used = self._used, ()
+        for where, parts in self._parts.items():
+            self._parts[where] = [part for part in parts if part not in used]
+        for part in used:
+            self._let_go(part.path, part.owner)
+
     def leave(self) -> None:
-        """The page is gone, or somebody was enrolled with it: nothing of the voice stays."""
+        """The page is gone: nothing of the voice stays."""
         self.stop()
         before, self._gauge = self._parts, None
         self._parts = {BROWSER: [], COMPUTER: []}  # another one: a recording that still goes on sees that
@@ -80,7 +93,8 @@ class Take:
         """All that one microphone recorded; `EnrolmentRefused` where it recorded nothing."""
         if not self.of(where):
             raise EnrolmentRefused(texts.NO_SOUND)
-        return (part.sound for part in self.of(where))
+        self._used = self.of(where)
+        return (part.sound for part in self._used)
 
     def speech(self, where: str) -> tuple[float, list[Quality]]:
         """Seconds of good speech in all takes of a microphone, and the quality of each segment."""

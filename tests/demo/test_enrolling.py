@@ -71,6 +71,43 @@ def test_an_enrolment_waits_for_its_turn_says_so_and_can_be_given_up(empty, voic
     assert [one.name for one in empty.store.profiles()] == ["Kofi"]
 
 
+@pytest.fixture
+def form(empty):
+    """Functions behind events of the form by their names."""
+    from demo.app import build
+
+    every = [event.fn for event in build(empty).fns.values()]
+    return {one.__name__: one for one in every if getattr(one, "__module__", "") == "demo.enrolling"}
+
+
+def enrolled(form, take: Take, name: str, where: str, paths: list[str] | None) -> str:
+    """The notice that comes of it."""
+    return list(form["enrolled"](take, name, True, False, where, paths, "", False, False, "", ""))[-1][0]
+
+
+def test_whoever_is_enrolled_takes_only_what_was_used_along(form, empty, voice, tmp_path):
+    take, skipped = Take(), {"__type__": "update"}
+    enrolling.taken(take, recording(tmp_path, voice, "jo_enrol", 0, 25))
+    said = enrolled(form, take, "Kofi", texts.FROM_FILE, [recording(tmp_path, voice, "kofi_enrol", 0, 30)])
+    assert "notice-good" in said and len(take.of(BROWSER)) == 1
+    name, _, listed = form["rested"](take, BROWSER, "Jo", said, ("Kofi", 1))  # written meanwhile
+    assert name == skipped and listed.count("<audio") == 1
+    assert form["rested"](take, BROWSER, " kofi ", said, ("Kofi", 1))[0] == ""
+    assert "notice-good" in enrolled(form, take, "Jo", BROWSER, None) and take.of(BROWSER) == ()
+    refused = enrolled(form, take, "Jo", BROWSER, None)
+    assert form["rested"](take, BROWSER, "Jo", refused, ("Jo", 2))[0] == skipped
+
+
+def test_another_source_may_be_chosen_while_somebody_is_enrolled(form, empty, voice, tmp_path):
+    take, paths = Take(), [recording(tmp_path, voice, "kofi_enrol", 0, 30)]
+    with enrolling.TURNS.turn():
+        steps = enrolling.enrol(empty, take, "Kofi", True, False, texts.FROM_FILE, paths, "")
+        next(one for one in steps if "turn" in one[0])
+        form["chosen"](BROWSER, take, None)
+    *_, (said, _, done) = steps
+    assert done, said
+
+
 def test_a_segment_that_is_too_bad_is_shown_and_does_not_count(voice):
     clean = voice("amina_enrol").between(0, 20)
     clipped = Audio(np.clip(voice("amina_enrol").between(20, 32).samples * 60, -1, 1))
