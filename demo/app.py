@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from core.audio import SEGMENT_SAMPLES
-from core.errors import SpeakerError
+from core.errors import SpeakerError, reason
 from core.recognizer import Recognizer
 from demo import gradio_stubs, texts
 from demo.allocator import few_arenas
@@ -97,7 +97,7 @@ def launch(
     """
     if not is_loopback(host) and not password:
         raise SpeakerError(texts.PASSWORD_NEEDED.format(host=host, variable=PASSWORD_VARIABLE, count=MIN_PASSWORD))
-    _check_port(host, port)
+    _check_address(host, port)
     few_arenas()
     gradio_stubs.leave_out()
     print(texts.STARTING, flush=True)
@@ -152,15 +152,14 @@ class _Loading:
             logging.getLogger("demo").warning("warming up failed", exc_info=True)
 
 
-def _check_port(host: str, port: int | None) -> None:
-    """Find out before the weights load; Gradio finds it out last."""
-    if port is None:
-        return
+def _check_address(host: str, port: int | None) -> None:
+    """Find out before the weights load; Gradio finds it out last, and waits five seconds for each port."""
     try:
-        with socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
+        with socket.create_server((host, port or 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
             pass
-    except (OSError, OverflowError) as error:
-        raise SpeakerError(texts.PORT_TAKEN.format(port=port, host=host)) from error
+    except (OSError, OverflowError, UnicodeError) as error:
+        text = texts.NOT_SERVED if port is None else texts.PORT_TAKEN
+        raise SpeakerError(text.format(port=port, host=host, reason=reason(error))) from error
 
 
 def forget(page: gr.Blocks, session: str) -> None:
@@ -183,11 +182,14 @@ def _serve(
         for number, event in page.fns.items()
         if event.api_visibility == "public" or any(kind == "stream" for _, kind in event.targets)
     ]
-    doors = [Middleware(Doorkeeper, local=local), Middleware(Leavings, forget=partial(forget, page), apart=apart)]
+    doors = [
+        Middleware(Doorkeeper, local=local, host=host),
+        Middleware(Leavings, forget=partial(forget, page), apart=apart),
+    ]
     try:
         with environment(**_past_proxies(host)):
             _, url, _ = page.launch(
-                server_name=host,
+                server_name=f"[{host}]" if ":" in host else host,  # as in an address
                 server_port=port,
                 inbrowser=open_browser,
                 share=False,
@@ -213,6 +215,9 @@ def _serve(
             )
     except OSError as error:
         raise SpeakerError(texts.PORT_TAKEN.format(port=port or "7860 to 7959", host=host)) from error
+    except Exception as error:  # Gradio's own are plain ones
+        page.close(verbose=False)
+        raise SpeakerError(texts.NOT_SERVED.format(host=host, reason=reason(error))) from error
     page.state_holder.session_data = Sessions(page.state_holder.session_data)
     return url
 

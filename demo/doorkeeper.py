@@ -80,11 +80,11 @@ def login(password: str) -> Callable[[str, str], Awaitable[bool]]:
 
 
 class Doorkeeper:
-    """ASGI middleware before the whole app. `local`: does it listen on this computer only?"""
+    """ASGI middleware before the whole app. `local`: does it listen on this computer only? `host`: on what."""
 
-    def __init__(self, app, *, local: bool):
+    def __init__(self, app, *, local: bool, host: str = "localhost"):
         self._app = app
-        self._local = local
+        self._local, self._host = local, host.lower()
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -110,7 +110,7 @@ class Doorkeeper:
         """Status and sentence for a request that gets no further."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get("host", "")
-        if self._local and not _names_this_computer(host):
+        if self._local and not _names_this_computer(host, self._host):
             return 403, texts.WRONG_HOST
         if (origin := headers.get("origin")) is not None and urlsplit(origin).netloc != host:
             return 403, texts.OTHER_SITE
@@ -122,11 +122,12 @@ class Doorkeeper:
         return None
 
 
-def _names_this_computer(host: str) -> bool:
-    """Is it localhost or a loopback address, with or without a port? Names are not looked up: they may lie."""
+def _names_this_computer(host: str, own: str) -> bool:
+    """Is it localhost, the name that the app was given or a loopback address, with or without a port? Names are not
+    looked up: they may lie."""
     try:
         name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+        return name in ("localhost", own) or ipaddress.ip_address(name).is_loopback
     except ValueError:
         return False
 

@@ -237,6 +237,27 @@ def test_without_the_password_nothing_is_told(recognizer, folder, monkeypatch):
         page.close(verbose=False)
 
 
+@pytest.mark.parametrize("host, shown", [("127.1", "127.1"), ("::1", "[::1]")])
+def test_any_name_of_this_computer_will_do(recognizer, folder, host, shown):
+    """127.1 stands for a name of its own: no loopback address as it is written, but it leads to one."""
+    if host == "::1" and not socket.has_dualstack_ipv6():
+        pytest.skip("this computer has no IPv6")
+    page, port = build(recognizer), free_port()
+    try:
+        url = app._serve(page, recognizer, host=host, port=port, open_browser=False, password=None)
+        assert url == f"http://{shown}:{port}/" and ask(url, "/config").status == 200
+        assert ask(url, "/config", Host="evil.example").status == 403
+    finally:
+        page.close(verbose=False)
+
+
+@pytest.mark.parametrize("port", [None, 7999])
+def test_a_host_that_is_not_this_computer_is_one_sentence(home, port):
+    with pytest.raises(SpeakerError, match="cannot be") as caught:
+        app.launch(home=home, host="192.0.2.1", port=port, open_browser=False, password="correct horse battery")
+    assert "\n" not in str(caught.value)
+
+
 def test_the_default_is_this_computer_only(server):
     port = urlsplit(server[1]).port
     addresses = {entry[4][0] for entry in socket.getaddrinfo(socket.gethostname(), None, socket.AF_INET)}
