@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate
@@ -180,11 +181,11 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
     def examined(which: str, through: str) -> Iterator[tuple]:
         for text, made in run(recognizer, which, through):
             if made is None:
-                yield text, *(gr.skip(),) * 3
+                yield text, *(gr.skip(),) * 5
             else:
                 html = compare_view.results(made.done, names_of(recognizer))
                 choices = menu(made)
-                yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True)
+                yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True), "", None
 
     def stale(made: Exam | VoiceMap | None) -> bool:
         return made is not None and made.mark != recognizer.store.people()
@@ -203,6 +204,15 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         sound, sentence = heard(made, number, latest)
         return *(gr.skip(),) * 4, gr.update(value=sound, visible=seen(sound is not None)), sentence
 
+    def chosen(*given) -> tuple:
+        """A segment takes the place of a recording; what was explained is of neither."""
+        return *shown(*given), "", None
+
+    def sent(_path: str | None, latest: HeardClip) -> tuple:
+        """A recording takes the place of the segment."""
+        latest.leave()
+        return "", gr.update(value=None), gr.update(value=None, visible=HIDDEN), ""
+
     def explain(
         made: Exam | None, number: int | None, latest: HeardClip, path: str | None, second: float
     ) -> Iterator[tuple]:
@@ -210,14 +220,16 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         yield progress(texts.WHY_WAIT, None), *kept
         try:
             people = recognizer.store.people()
+            source, sound = "", None
             if path:
-                sound = from_file(path, float(second or 0))
+                second = float(second or 0)
+                source, sound = texts.WHY_FILE_AT.format(name=Path(path).name, second=second), from_file(path, second)
             elif stale(made):
                 yield "", *dismissed(latest)
                 return
-            else:
-                sound = None if made is None or number is None else sound_of(made, number)
-            html = why(recognizer, sound)
+            elif made is not None and number is not None:
+                source, sound = compare_view.place(made.done, number), sound_of(made, number)
+            html = f"<p>{escape(texts.WHY_OF.format(source=source))}</p>{why(recognizer, sound)}"
             unchanged(recognizer, people)
             yield html, *kept
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
@@ -234,14 +246,17 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         return *examined, *((None, "") if stale(map_made) else (gr.skip(),) * 2), ""
 
     exam_parts, a_segment = [status, results, exam, segment, player, kept], [exam, segment, clip]
-    go.click(examined, [protocol, channel], [status, results, exam, segment], concurrency_limit=EXAMS, **private).then(
+    outcome = [status, results, exam, segment, reason, file]
+    go.click(examined, [protocol, channel], outcome, concurrency_limit=EXAMS, **private).then(
         shown, a_segment, exam_parts, **private
     )
-    segment.input(shown, a_segment, exam_parts, **private)
+    segment.input(chosen, a_segment, [*exam_parts, reason, file], **private)
     ask.click(explain, [*a_segment, file, at], [reason, *exam_parts], concurrency_limit=EXAMS, **private)
     draw.click(lambda which: drawn(recognizer, which), kind, [voices, picture], concurrency_limit=EXAMS, **private)
     follow.change(lambda on: gr.Timer(active=on), follow, timer, **private)
-    file.upload(lambda _: None, file, None, **private)  # an event that names it: `demo.leavings` follows those
+    # also an event that names it: `demo.leavings` follows those
+    file.upload(sent, [file, clip], [reason, segment, player, kept], **private)
+    gr.on([file.clear, at.input], lambda: "", None, reason, **private)
     timer.tick(ticked, [voices, *ears], [voices, picture], **private)
     mark.change(forgotten, [exam, voices, clip], [*exam_parts, voices, picture, reason], **private)
     enrolled = try_it.click(learned, None, said, concurrency_id="enrol", concurrency_limit=1, **private)

@@ -198,11 +198,15 @@ def _answer(done: Comparison, t: int, answer: str, colours: Mapping[str, str]) -
     )
 
 
+def place(done: Comparison, t: int) -> str:
+    """Which segment a trial is about."""
+    held = done.held[t]
+    return f"{done.names[held.person]}, {held.start:.0f} to {held.start + 5:.0f} s"
+
+
 def labelled(done: Comparison, t: int) -> str:
     """A trial as a line of a menu: who, when, and what went wrong."""
-    held, decisions = done.held[t], done.decisions[t]
-    name = done.names[held.person]
-    line = f"{name}, {held.start:.0f} to {held.start + 5:.0f} s"
+    decisions, name, line = done.decisions[t], done.names[done.held[t].person], place(done, t)
     if decisions["cnn"].name != decisions["ann"].name:
         return f"{line}: CNN {decisions['cnn'].name}, ANN {decisions['ann'].name}"
     return line if decisions["both"].name == name else f"{line}: taken for {decisions['both'].name}"

@@ -19,6 +19,7 @@ from demo.examples import EXAMPLE_SOURCE
 from demo.heard_clip import HeardClip
 from demo.live_ear import LiveEar
 from demo.voice_map import VoiceMap
+from tests.conftest import SAMPLES
 
 
 @pytest.fixture(scope="module")
@@ -187,6 +188,19 @@ def functions(recognizer, *names: str) -> list:
     every = [event.fn for event in build(recognizer).fns.values()]
     ours = [one for one in every if getattr(one, "__module__", "") == "demo.compare"]
     return [next(one for one in ours if one.__name__ == name) for name in names]
+
+
+def test_an_explanation_says_of_what_it_is_and_goes_with_the_choice(exam, pair, folder):
+    explain, chosen, sent = functions(pair, "explain", "chosen", "sent")
+    clip = HeardClip()
+    of_segment = list(explain(exam, 1, clip, None, 0))[-1][0]
+    assert f"<p>Explained: {compare_view.place(exam.done, 1)}.</p>" in of_segment
+    of_file = list(explain(exam, None, clip, str(SAMPLES / "kofi_test.opus"), 2))[-1][0]
+    assert "<p>Explained: kofi_test.opus, from second 2.</p>" in of_file
+    *_, player, _, reason, file = chosen(exam, 1, clip)
+    assert player["value"] == clip.path and (reason, file) == ("", None)  # one source at a time
+    reason, segment, player, _ = sent("kofi_test.opus", clip)
+    assert reason == "" and segment["value"] is None is player["value"] and list(folder.iterdir()) == []
 
 
 def test_nothing_of_who_was_deleted_is_heard_explained_or_followed_though_the_page_knows_nothing_of_it(
