@@ -19,6 +19,7 @@ from core.recognizer import Recognizer
 from core.sureness import recommend
 from demo.cli_store import opened_recognizer, opened_store
 from demo.cli_text import table
+from demo.local_time import day
 
 
 def show(options: Namespace) -> None:
@@ -27,13 +28,13 @@ def show(options: Namespace) -> None:
     person = recognizer.store.get(options.name)
     sessions = recognizer.store.sessions(person.name)
     gains = {one.session: one for one in recognizer.session_gains(person.name)}
-    print(f"{person.name}: enrolled {person.created_at[:10]}, consent given {person.consent_at[:10]}\n")
+    print(f"{person.name}: enrolled {day(person.created_at)}, consent given {day(person.consent_at)}\n")
     rows = [("session", "from", "segments", "level", "noise", "band", "alone", "with it", "")]
     for number, one in enumerate(sessions, 1):
         gain = gains.get(one.id)
         worth = (f"{gain.without[0]:.0%}", f"{gain.within[0]:.0%}") if gain else ("-", "-")
         rows.append(
-            (f"{number}. {one.created_at[:10]}", one.source, *_measured(one), *worth, _remarks(one, recognizer))
+            (f"{number}. {day(one.created_at)}", one.source, *_measured(one), *worth, _remarks(one, recognizer))
         )
     print("\n".join(table(rows)))
     if gains:

@@ -10,6 +10,7 @@ from core.segments import clock
 from core.sources.microphone import Device
 from core.speakers import Profile
 from core.timeline import Answer, Timeline
+from demo.local_time import day
 
 LABELS = {"cnn": "CNN", "ann": "ANN", "both": "both"}
 MAX_COLUMN = 48  # characters: longer answers push the next column
@@ -45,7 +46,7 @@ def people(profiles: Sequence[Profile], outdated: Iterable[str]) -> list[str]:
     rows = [("name", "enrolled", "sessions", "segments")]
     for one in profiles:
         remark = "other weights: enrol again" if one.name in old else ""
-        rows.append((one.name, one.created_at[:10], str(one.sessions), str(one.segments), remark))
+        rows.append((one.name, day(one.created_at), str(one.sessions), str(one.segments), remark))
     return table(rows)
 
 

@@ -19,6 +19,7 @@ from core.recognizer import Recognizer
 from demo import people_texts as texts
 from demo.exporting import private_folder
 from demo.leavings import discard
+from demo.local_time import day
 from demo.people_view import table
 
 COMPARED = 100  # people of a file whose voices are compared with those enrolled
@@ -155,7 +156,7 @@ def view(found: Sequence[Entry]) -> str:
     """The people in a file as a table."""
     rows = "".join(
         f"<tr><td><b>{escape(one.person.name)}</b>{_remarks(one)}</td><td>{len(one.person.sessions)}</td>"
-        f"<td>{escape(one.person.consent_at[:10])}</td></tr>"
+        f"<td>{escape(day(one.person.consent_at))}</td></tr>"
         for one in found[:MAX_ROWS]
     )
     more = f'<p class="quiet">{texts.MORE_IN_FILE.format(count=len(found) - MAX_ROWS)}</p>'

@@ -11,6 +11,7 @@ from core.enrolment import ENROL_SECONDS, MIN_ENROL_SECONDS
 from core.segments import Quality
 from core.speakers import Profile
 from demo import people_texts, texts
+from demo.local_time import day
 from demo.take import Part
 from demo.timeline_view import chip
 
@@ -26,7 +27,7 @@ def people(profiles: Sequence[Profile], colours: Mapping[str, str], outdated: Co
     rows = "".join(
         f'<tr data-name="{escape(one.name, quote=True)}"><td><button type="button" class="person-open">'
         f"{chip(one.name, colours)}</button>{_flag(one, outdated)}</td><td>{one.segments}</td><td>{one.sessions}</td>"
-        f"<td>{escape(one.created_at[:10])}</td></tr>"
+        f"<td>{escape(day(one.created_at))}</td></tr>"
         for one in profiles[:MAX_ROWS]
     )
     more = len(profiles) > MAX_ROWS

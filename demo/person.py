@@ -14,6 +14,7 @@ from core.recognizer import Recognizer
 from core.speakers import SpeakerStore
 from demo import people_texts, person_view, texts
 from demo.live import names_of
+from demo.local_time import day
 from demo.notice_view import notice, progress, trouble
 from demo.presses import Presses
 from demo.sight import HIDDEN, layout, seen, visibility
@@ -104,7 +105,7 @@ def shown(recognizer: Recognizer, name: str) -> Iterator[Shown]:
     model, colours = recognizer.model_id, names_of(recognizer)
     renewable = any(one.audio and one.model_id != model for one in sessions)
     labels = tuple(
-        (people_texts.SESSION_CHOICE.format(number=number, date=one.created_at[:10], source=one.source), one.id)
+        (people_texts.SESSION_CHOICE.format(number=number, date=day(one.created_at), source=one.source), one.id)
         for number, one in enumerate(sessions, 1)
     )
     several = labels if len(labels) > 1 else ()

@@ -12,6 +12,7 @@ from core.person_check import PersonCheck
 from core.self_check import SessionGain
 from demo import people_texts as texts
 from demo.answer_view import colour_of
+from demo.local_time import day
 from demo.people_view import light
 from demo.texts import counted
 
@@ -31,7 +32,7 @@ def page(
 ) -> str:
     """`check`: None where it is not done yet (`checked` False) or there is nothing to check."""
     facts = texts.FACTS.format(
-        date=person.created_at[:10],
+        date=day(person.created_at),
         sessions=counted(person.sessions, "session"),
         segments=counted(person.segments, "segment"),
     )
@@ -39,7 +40,7 @@ def page(
     items = "".join(
         _session(number, one, model_id=model_id, gain=gains.get(one.id)) for number, one in enumerate(sessions, 1)
     )
-    consent = escape(texts.CONSENT_LINE.format(date=person.consent_at[:10]))
+    consent = escape(texts.CONSENT_LINE.format(date=day(person.consent_at)))
     return (
         f'<section class="person" data-person="{escape(person.name, quote=True)}" '
         f'style="--who:{colour_of(person.name, colours)}">'
@@ -117,7 +118,7 @@ def _session(number: int, session: Session, *, model_id: str, gain: SessionGain 
     old = session.model_id != model_id
     flag = (texts.OLD_RENEW if session.audio else texts.OLD_ENROL) if old else ""
     facts = [
-        texts.SESSION_CONSENT.format(date=session.consent_at[:10]),
+        texts.SESSION_CONSENT.format(date=day(session.consent_at)),
         texts.AUDIO_KEPT if session.audio else texts.AUDIO_NOT_KEPT,
         texts.SESSION_MODEL.format(model=session.model_id),
     ]
@@ -127,7 +128,7 @@ def _session(number: int, session: Session, *, model_id: str, gain: SessionGain 
     remark = f'<p class="person-remark">{escape(_capital(session.remark))}.</p>' if session.remark else ""
     return (
         f'<li class="session{" is-old" if old else ""}"><header><b>{texts.SESSION.format(number=number)}</b>'
-        f"<span>{escape(session.created_at[:10])}, {escape(session.source)}</span></header>"
+        f"<span>{escape(day(session.created_at))}, {escape(session.source)}</span></header>"
         + (f'<p class="person-flag">{escape(_capital(flag))}.</p>' if flag else "")
         + f'<div class="lights is-small">{lights}</div><p>{escape(_capital(_quality(session)))}.</p>{wrong}{remark}'
         + (_gain(gain) if gain else "")

@@ -15,6 +15,7 @@ from core.recognizer import Recognizer
 from core.sureness import ENOUGH_CORRECTIONS, STEPS, Recommendation, recommend
 from demo import people_texts as texts
 from demo.answer_view import percent
+from demo.local_time import minute
 from demo.notice_view import notice, progress, trouble
 from demo.people_view import table
 from demo.sight import HIDDEN, layout, visibility
@@ -114,8 +115,7 @@ def verdicts(made: Sequence[Correction]) -> str:
     if not made:
         return f'<p class="quiet">{texts.VERDICTS_NONE}</p>'
     rows = "".join(
-        f"<tr><td>{escape(one.created_at[:16].replace('T', ' '))}</td><td>{_answer(one)}</td>"
-        f"<td>{_truth(one)}</td></tr>"
+        f"<tr><td>{escape(minute(one.created_at))}</td><td>{_answer(one)}</td><td>{_truth(one)}</td></tr>"
         for one in made[:MAX_ROWS]
     )
     more = f'<p class="quiet">{texts.VERDICTS_MORE.format(shown=MAX_ROWS, count=len(made))}</p>'

@@ -1,15 +1,18 @@
 """The app's temporary folder: wiped however the app ends, or by the next one."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
 
 import pytest
 
 from demo import own_folder
+from demo.exporting import private_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 APP = """
@@ -68,6 +71,20 @@ def test_what_a_killed_app_left_goes_with_the_next_one_and_what_runs_is_left_alo
     alive.terminate()
     alive.wait(timeout=30)
     assert not kept.exists()
+
+
+def test_an_app_that_runs_for_days_keeps_its_folder_or_gets_it_back(place):
+    """The system's cleaner goes by the time of the last change."""
+    with own_folder.own_folder() as folder:
+        long_ago = time.time() - 86_400
+        for path in (folder, folder / own_folder.LOCK):
+            os.utime(path, (long_ago, long_ago))
+        assert private_folder() == folder
+        assert all(path.stat().st_mtime > long_ago + 3600 for path in (folder, folder / own_folder.LOCK))
+        shutil.rmtree(folder)
+        assert tempfile.mkdtemp(dir=private_folder())
+        assert os.name == "nt" or folder.stat().st_mode & 0o777 == 0o700
+    assert not folder.exists()
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGHUP"), reason="there is no SIGHUP on Windows")
