@@ -219,11 +219,15 @@ def test_a_recording_that_another_one_replaced_has_no_last_word(recognizer, tmp_
     page = build(recognizer)
     button = next(block for block in page.blocks.values() if block.elem_id == "example-conversation")
     (press,) = [event for event in page.fns.values() if (button._id, "click") in event.targets]
-    drawn = press.fn(Job())
-    current = next(value for value in next(drawn).values() if isinstance(value, Job))
-    current.leave()
-    *_, last = drawn
-    assert list(last.values()) == [gr.skip()]
+    said = []
+    for followed in (True, False):
+        drawn = press.fn(Job())
+        current = next(value for value in next(drawn).values() if isinstance(value, Job))
+        current.followed = followed
+        current.leave()
+        said.append(list(drawn)[-1].values())
+    replaced, forgotten = map(list, said)
+    assert replaced == [gr.skip()] and gr.update(interactive=True) in forgotten  # Run, where no other one came
 
 
 @pytest.mark.parametrize(
