@@ -109,7 +109,7 @@ class Database:
                     db.execute(f"PRAGMA {pragma}")
                 yield db
         except sqlite3.OperationalError as error:
-            if _kind(error) in _UNWRITABLE:
+            if _kind(error) in _UNWRITABLE and not self._writable():
                 raise StoreError(_unwritable(self.path, error)) from error
             raise StoreError(
                 f"{self.path} cannot be used ({error}): close other programs that use it, check that the folder can be "
@@ -149,9 +149,13 @@ class Database:
             with _making, suppress(FileExistsError):
                 # SQLite gives -wal and -shm the same mode. A file that is there is never opened but by SQLite: closing
                 # any descriptor of it drops the locks of all connections that this process has (POSIX).
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                os.close(os.open(os.path.realpath(self.path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
         except (OSError, ValueError) as error:  # the latter: a name that no folder can have
             raise StoreError(_unwritable(self.path, error)) from error
+
+    def _writable(self) -> bool:
+        as_we_are = os.access in os.supports_effective_ids
+        return all(os.access(path, os.W_OK, effective_ids=as_we_are) for path in (self.path, self.home))
 
     def _identity(self) -> tuple[int, int]:
         state = self.path.stat()

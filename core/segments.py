@@ -162,12 +162,12 @@ def condense_long(blocks: Iterable[Audio]) -> Iterator[Audio]:
 
 
 def _to_be_judged(blocks: Iterable[Audio]) -> Iterator[Audio]:
-    """Blocks of 10 s: longer ones are cut, shorter ones, as microphones give them, are joined, for a pause by itself
-    would sound like speech. What is left of a longer one stays alone: the next may be of another recording."""
+    """Blocks of 10 s: longer ones are cut, those shorter than a segment, as microphones give them, are joined, for a
+    pause by itself would sound like speech. All else stays alone: the next block may be of another recording."""
     size = round(CONDENSE_BLOCK_SECONDS * SAMPLE_RATE)
     held = Audio(np.zeros(0, np.float32))
     for block in blocks:
-        if len(block) < size:
+        if len(block) < SEGMENT_SAMPLES:
             held = concatenate([held, block])
             if len(held) >= size:
                 yield Audio(held.samples[:size])

@@ -262,12 +262,12 @@ class SpeakerStore:
             if probability is not None:
                 db.execute("INSERT INTO settings VALUES ('sureness', ?)", (repr(float(probability)),))
 
-    def people(self) -> str:
+    def people_mark(self) -> str:
         """A mark that changes when who is enrolled, their names or their sessions do, and with nothing else."""
         with self.database.connection() as db:
             rows = db.execute(
-                "SELECT p.id, name, s.id, model_id FROM speakers p LEFT JOIN sessions s ON speaker_id = p.id "
-                "ORDER BY p.id, s.id"
+                "SELECT p.id, name, p.created_at, s.id, s.created_at, model_id FROM speakers p "
+                "LEFT JOIN sessions s ON speaker_id = p.id ORDER BY p.id, s.id"
             ).fetchall()
         return hashlib.sha256(repr(rows).encode()).hexdigest()
 

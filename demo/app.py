@@ -33,7 +33,7 @@ DEFAULT_HOST = "127.0.0.1"
 MAX_FILE_SIZE = "2gb"  # three hours of CD-quality WAV
 MAX_QUEUE = 64  # events waiting
 QUEUE_LOOK_SECONDS = 0.01  # s between looks at an empty queue: Gradio's 0.001 costs 5 % of a core, day and night
-SESSIONS = 1000  # pages whose state is kept
+SESSIONS = 300  # pages whose state is kept
 DELETE_EVERY_SECONDS = 60  # s between looks at files that browsers sent or fetched
 DELETE_AFTER_SECONDS = 86_400  # s: for what `demo.leavings` may have missed; a page that is open keeps its files
 
@@ -184,7 +184,7 @@ def _serve(
     ]
     doors = [
         Middleware(Doorkeeper, local=local, host=host),
-        Middleware(Leavings, forget=partial(forget, page), apart=apart),
+        Middleware(Leavings, forget=partial(forget, page), apart=apart, waiting=lambda: len(page._queue) > 0),
     ]
     try:
         with environment(**_past_proxies(host)):

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
+from core.activity import ACTIVITY_HOP
 from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio, concatenate
 from core.errors import MicrophoneError, SourceError, reason
 from core.segments import CONDENSE_BLOCK_SECONDS, clock, condense
@@ -118,9 +119,14 @@ def speech_counted(
 
 def _shortened(sound: Audio, most: float) -> Audio:
     """The beginning of `sound`, with `most` seconds of speech or a little less."""
-    while (over := condense(sound)[0].duration - most) > 0:
-        sound = Audio(sound.samples[: -max(1, round(over * SAMPLE_RATE))])
-    return sound
+    fits, too_long = 0, len(sound) // ACTIVITY_HOP + 1  # frames
+    while too_long - fits > 1:
+        middle = (fits + too_long) // 2
+        if condense(Audio(sound.samples[: middle * ACTIVITY_HOP]))[0].duration <= most:
+            fits = middle
+        else:
+            too_long = middle
+    return Audio(sound.samples[: fits * ACTIVITY_HOP])
 
 
 def check_files(sources: Iterable[str]) -> None:

@@ -72,7 +72,7 @@ def nearest(decision: Decision) -> str:
 def drawn(recognizer: Recognizer, kind: str) -> tuple[VoiceMap | None, str]:
     """The map of everybody, or a notice."""
     try:
-        mark, people = recognizer.store.people(), people_of(recognizer)
+        mark, people = recognizer.store.people_mark(), people_of(recognizer)
         if not enough(people):
             raise SpeakerError(texts.MAP_FEW)
         made = VoiceMap(people, names_of(recognizer), kind, mark=mark)
@@ -188,7 +188,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
                 yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True), "", None
 
     def stale(made: Exam | VoiceMap | None) -> bool:
-        return made is not None and made.mark != recognizer.store.people()
+        return made is not None and made.mark != recognizer.store.people_mark()
 
     def dismissed(latest: HeardClip) -> tuple:
         """Values of `exam_parts` after people have changed: an exam of before is of no use, and may be of somebody who
@@ -219,7 +219,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         kept = (gr.skip(),) * 6
         yield progress(texts.WHY_WAIT, None), *kept
         try:
-            people = recognizer.store.people()
+            people = recognizer.store.people_mark()
             source, sound = "", None
             if path:
                 second = float(second or 0)
@@ -265,6 +265,6 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         few = len(people_of(recognizer)) < MIN_PEOPLE
         left = "" if few else gr.skip()  # examples that are gone are not said to be there
         rooms = visibility(empty, few), visibility(ready, not few)
-        return [*rooms, recognizer.store.people(), left]
+        return [*rooms, recognizer.store.people_mark(), left]
 
     return Tab([empty, ready, mark, said], refresh, [enrolled])

@@ -42,14 +42,14 @@ def people_of(recognizer: Recognizer) -> list[Enrolled]:
 
 def unchanged(recognizer: Recognizer, mark: str) -> None:
     """Raises `SpeakerError` where people have changed since then: what was made of them is nobody's business."""
-    if recognizer.store.people() != mark:
+    if recognizer.store.people_mark() != mark:
         raise SpeakerError(texts.CHANGED)
 
 
 def run(recognizer: Recognizer, protocol: str, channel: str) -> Iterator[tuple[str, Exam | None]]:
     """The exam; yields progress and at last the result, each as (notice, exam or None)."""
     try:
-        mark, people = recognizer.store.people(), people_of(recognizer)
+        mark, people = recognizer.store.people_mark(), people_of(recognizer)
         if len(people) < MIN_PEOPLE:
             raise SpeakerError(texts.TOO_FEW.format(count=len(people)))
         sound = EnrolledSound(recognizer, people)

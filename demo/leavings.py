@@ -87,21 +87,33 @@ def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
     seconds: its page went away meanwhile. How many files."""
     if not os.environ.get("GRADIO_TEMP_DIR"):
         return 0
-    root, strays = str(private_folder()), []
-    for folder, _, names in os.walk(root):
-        if folder != root and not _SENT.fullmatch(os.path.basename(folder)):
-            continue
-        for path in (Path(folder, name) for name in names if folder != root or name.startswith("tmp")):
-            with suppress(OSError):
-                age = time.time() - path.stat().st_mtime  # below 0: the clock was put back
-                if not 0 <= age < older_than and not held(path):
-                    strays.append(path)
-    return discard(strays)
+    root, gone = private_folder(), 0
+    parts = [path for path in root.glob("tmp*") if path.is_file()]
+    if all(_old(part, older_than) for part in parts):  # several files are sent one after the other
+        gone += sum(map(_discard_unheld, parts))
+    for path in root.glob("*/*"):
+        if _SENT.fullmatch(path.parent.name) and _old(path, older_than):
+            gone += _discard_unheld(path)
+    return gone
+
+
+def _old(path: Path, seconds: float) -> bool:
+    """Was nothing added for so long? What is gone is old."""
+    try:
+        return not 0 <= time.time() - path.stat().st_mtime < seconds  # below 0: the clock was put back
+    except OSError:
+        return True
+
+
+def _discard_unheld(path: Path) -> int:
+    with _holding:
+        return 0 if path.resolve() in _holders else discard([path])
 
 
 class Leavings:
     """ASGI middleware. `forget`: called with the session of a page that is gone, in a thread. `apart`: numbers of the
-    events that look after their files themselves (`demo.api`, and slices of the live microphone, one a second)."""
+    events that look after their files themselves (`demo.api`, and slices of the live microphone, one a second).
+    `waiting`: does one of them wait for its turn? It has named its files, and looks after them when it begins."""
 
     def __init__(
         self,
@@ -109,12 +121,13 @@ class Leavings:
         *,
         forget: Callable[[str], None],
         apart: Collection[int] = (),
+        waiting: Callable[[], bool] = lambda: False,
         grace: float = GRACE_SECONDS,
         idle: float = IDLE_SECONDS,
         stray: float = STRAY_SECONDS,
     ):
         self._app, self._forget, self._apart, self._grace, self._idle = app, forget, apart, grace, idle
-        self._stray = stray
+        self._stray, self._queued = stray, waiting
         self._files: dict[str, set[str]] = defaultdict(set)
         self._beats: dict[str, int] = defaultdict(int)
         self._answers: dict[str, int] = defaultdict(int)
@@ -173,7 +186,8 @@ class Leavings:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(min(self._stray, LOOK_SECONDS))
-            await asyncio.to_thread(sweep_strays, older_than=self._stray)
+            if not self._queued():
+                await asyncio.to_thread(sweep_strays, older_than=self._stray)
 
     async def _gone(self, session: str, wait: float) -> None:
         await asyncio.sleep(wait)

@@ -8,6 +8,7 @@ nobody asked for (SECURITY.md), so the address is refused before.
 from __future__ import annotations
 
 import logging
+import threading
 from collections import OrderedDict
 from pathlib import Path
 from typing import Any
@@ -78,7 +79,9 @@ class Sessions(OrderedDict):
     def popitem(self, last: bool = True) -> tuple[str, Any]:
         """The newest or the oldest, taken out."""
         session, state = super().popitem(last)
-        leave(state)
+        threading.Thread(
+            target=leave, args=(state,), daemon=True
+        ).start()  # it may wait, and Gradio holds its lock here
         return session, state
 
 

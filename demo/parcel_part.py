@@ -184,6 +184,6 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
 
     def refresh() -> list:
         names = [profile.name for profile in recognizer.store.profiles()]
-        return [gr.update(choices=names), recognizer.store.people()]
+        return [gr.update(choices=names), recognizer.store.people_mark()]
 
     return [who, mark], refresh, events

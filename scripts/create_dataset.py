@@ -205,11 +205,11 @@ def make(args: argparse.Namespace, speakers: dict[str, tuple[Recording, ...]], s
         count = build(tasks, args.output, report=report, **({"work": work} if work else {}), **who)
     print(f"{count} segments of {len(tasks)} speakers in {args.output}")
     if args.variants:
-        tasks = [here(task, Storage.of(args.output))[0] for task in tasks]
+        heard = [here(task, Storage.of(args.output))[0] for task in tasks]
         for copies in (0, args.copies)[: 2 if args.copies else 1]:
             what = "feature rows" if copies else "images"
-            made = make_all(tasks, Path(args.output), rooms=args.rooms, copies=copies, workers=args.workers)
-            total = sum(tqdm(made, f"{what} of variants", len(tasks), unit="speaker"))
+            made = make_all(heard, Path(args.output), rooms=args.rooms, copies=copies, workers=args.workers)
+            total = sum(tqdm(made, f"{what} of variants", len(heard), unit="speaker"))
             print(f"{total} {what} at other speeds and in rooms in {Path(args.output) / 'variants'}")
     for line in tidy_parts(tasks, Storage.of(args.output)) if args.from_manifest else ():
         print(line, file=sys.stderr)

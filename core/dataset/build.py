@@ -105,8 +105,7 @@ def build_speaker(task: Task, folder: str | Path | Storage) -> str:
     """
     storage, made = Storage.of(folder), made_of(task)
     finished = skipped_in(storage, task.speaker, made)
-    licences = {(_as_text(one.session), _as_text(one.name)): one.licence for one in task.recordings}
-    if finished is not None and relicense(storage, task.speaker, licences):
+    if finished is not None and relicense(storage, task.speaker, _licences(task)):
         return "\n".join(finished)
     forget(storage, task.speaker)
     free = storage.free()
@@ -169,7 +168,20 @@ def made_of(task: Task) -> str:
     """A hash of everything that decides a speaker's part."""
     noise = names_in(task.noise) if task.copies else []
     settings = [sorted(task.validation_sessions), task.validation_share, task.seed, task.copies, noise, task.shards]
-    return fingerprint(task.recordings, settings)
+    unclear = [one.licence for one in task.recordings if _called(one) not in _licences(task)]
+    return fingerprint(task.recordings, settings, *([unclear] if unclear else []))
+
+
+def _licences(task: Task) -> dict[tuple[str, str], str]:
+    """By what a row calls a recording, where no two that are called alike have different licences."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for one in task.recordings:
+        found.setdefault(_called(one), set()).add(one.licence)
+    return {called: next(iter(licences)) for called, licences in found.items() if len(licences) == 1}
+
+
+def _called(recording: Recording) -> tuple[str, str]:
+    return _as_text(recording.session), _as_text(recording.name)
 
 
 def _as_text(name: str) -> str:

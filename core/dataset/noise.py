@@ -38,8 +38,8 @@ def build_noise(root: Path, folder: str | Path | Storage) -> int:
                     write_png(spectrogram_image(samples), made / f"{name}_{index:03d}.png")
             if not any(made.iterdir()):
                 raise DatasetError(f"no sound in {root}: give --noise a folder of noise recordings, or leave it out")
-            (scratch / MADE_OF).write_bytes(made_of)
             storage.put_folder("noise", made)
+        storage.write(MADE_OF, made_of)  # last: what was cut off on the way is made again
     finally:
         storage.tidy(all_mine=True)
     return len(noise_images(storage))

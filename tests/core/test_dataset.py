@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from core.audio import SAMPLE_RATE, Audio
 from core.dataset.build import Recording, build, find_speakers, plan
 from core.dataset.manifest import COLUMNS, Row, read_rows, safe_name, write_rows
-from core.dataset.noise import build_noise, noise_images, noise_segments
+from core.dataset.noise import MADE_OF, build_noise, noise_images, noise_segments
 from core.dataset.recordings import unique
 from core.errors import DatasetError
 from core.spectral import COLUMNS as FEATURES
@@ -312,6 +312,9 @@ def test_other_noise_takes_the_place_of_what_was_there(chance, tmp_path):
     when = (tmp_path / "out" / "noise" / "hum_000.png").stat().st_mtime_ns
     assert build_noise(tmp_path / "in", tmp_path / "out") == 1
     assert (tmp_path / "out" / "noise" / "hum_000.png").stat().st_mtime_ns == when  # the same is not made again
+    (tmp_path / "out" / MADE_OF).unlink()  # cut off while it was put into place
+    assert build_noise(tmp_path / "in", tmp_path / "out") == 1
+    assert (tmp_path / "out" / "noise" / "hum_000.png").stat().st_mtime_ns != when
     with pytest.raises(DatasetError, match="no sound in"):
         build_noise(tmp_path / "nothing", tmp_path / "out")
     assert len(noise_images(tmp_path / "out")) == 1 and not (tmp_path / "out" / ".scratch").exists()

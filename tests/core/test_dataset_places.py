@@ -140,6 +140,24 @@ def test_a_shard_is_webdataset(listed, tmp_path):
                 assert told["speaker"] == rows[name].speaker and told["split"] == rows[name].split
 
 
+@pytest.mark.parametrize("shards", [False, True])
+def test_recordings_that_are_called_alike_keep_their_own_licences(voice, tmp_path, shards):
+    lines = ["path,speaker,session,licence", "a/talk.flac,amina,one,CC BY-NC 4.0", "b/talk.flac,amina,one,CC0"]
+    for folder, name in (("a", "amina_enrol"), ("b", "amina_test")):
+        (tmp_path / folder).mkdir()
+        soundfile.write(tmp_path / folder / "talk.flac", voice(name).between(0, 12).samples, SAMPLE_RATE)
+    listed, out = tmp_path / "list.csv", tmp_path / "out"
+    listed.write_text("\n".join(lines) + "\n")
+    build(plan(listed_speakers(listed), shards=shards), out)
+    rows, when = read_rows(out), (out / "parts" / "amina.npy").stat().st_mtime_ns
+    assert {row.licence for row in rows} == {"CC BY-NC 4.0", "CC0"}
+    build(plan(listed_speakers(listed), shards=shards), out)
+    assert read_rows(out) == rows and (out / "parts" / "amina.npy").stat().st_mtime_ns == when
+    listed.write_text("\n".join(lines).replace("CC0", "CC BY 4.0") + "\n")
+    build(plan(listed_speakers(listed), shards=shards), out)
+    assert {row.licence for row in read_rows(out)} == {"CC BY-NC 4.0", "CC BY 4.0"}
+
+
 def test_another_place_than_a_folder(listed, folder):
     """Any fsspec URL; here memory."""
     pytest.importorskip("fsspec")

@@ -86,9 +86,9 @@ def test_how_sure_to_be_is_remembered(store):
     assert store.sureness() is None
     store.choose_sureness(0.8)
     assert SpeakerStore(store.home).sureness() == 0.8
-    before, people = store.revision(), store.people()
+    before, people = store.revision(), store.people_mark()
     store.choose_sureness(None)
-    assert store.sureness() is None and store.revision() != before and store.people() == people
+    assert store.sureness() is None and store.revision() != before and store.people_mark() == people
     for wrong in (1.0, -0.1, float("nan")):
         with pytest.raises(StoreError, match="no probability"):
             store.choose_sureness(wrong)

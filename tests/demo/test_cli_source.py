@@ -8,6 +8,8 @@ import soundfile
 
 from core.audio import SAMPLE_RATE, Audio, concatenate
 from core.enrolment import gather
+from core.segments import condense
+from demo import cli_source
 from demo.cli_commands import _enrolment_sound
 from demo.cli_source import opened, speech_counted
 from demo.own_folder import LOCK
@@ -30,6 +32,20 @@ def test_speech_is_counted_as_it_comes_and_as_an_enrolment_counts_it(voice):
     heard = list(speech_counted([sound], 15.0, told.append, exactly=True))
     assert 14.5 < gather(heard).audio.duration <= 15.0
     assert 20.0 < concatenate(list(speech_counted([sound], 99.0, told.append))).duration == sound.duration
+
+
+def test_a_pause_at_the_end_is_shortened_at_once(voice, monkeypatch):
+    """Seconds of speech by a hair too much: the pause behind it holds none that could be taken away."""
+    sound = concatenate([voice("jo_enrol").between(1, 4), Audio(np.zeros(6 * SAMPLE_RATE, np.float32))])
+    speech, judged = gather([sound]).audio.duration, []
+
+    def counting(audio: Audio):
+        judged.append(audio)
+        return condense(audio)
+
+    monkeypatch.setattr(cli_source, "condense", counting)
+    heard = list(speech_counted([sound], speech - 0.001, lambda _: None, exactly=True))
+    assert speech - 0.1 < gather(heard).audio.duration <= speech - 0.001 and len(judged) < 20
 
 
 def test_every_one_of_many_sources_is_heard(home, voice, tmp_path):

@@ -84,7 +84,7 @@ def test_the_oldest_of_too_many_pages_takes_its_files_along(server, folder, monk
         monkeypatch.setattr(blocks.app.state_holder, "capacity", 1)
         for _ in range(2):
             second.run(second.event("enrol-microphone", "input"), [None, None])
-        assert not list(folder.glob("example-*/*")) and not list(folder.glob("export-*/*"))
+        assert until(lambda: not list(folder.glob("example-*/*")) and not list(folder.glob("export-*/*")))
 
 
 def test_a_page_that_comes_back_in_time_keeps_its_files(server, folder, voice):
@@ -257,6 +257,37 @@ def test_what_a_page_had_sent_that_went_away_meanwhile_is_swept_and_nothing_else
         assert not list(folder.glob("tmp*")) and not whole.parent.exists()
         assert os.path.exists(needed) and all(path.exists() for path in other)
     leavings.discard(other)
+
+
+def test_several_files_that_are_sent_at_once_wait_for_the_last(folder):
+    first, last = folder / "tmp1", folder / "tmp2"
+    for path in (first, last):
+        path.write_bytes(b"a voice")
+    os.utime(first, (time.time() - 2 * leavings.STRAY_SECONDS,) * 2)
+    assert leavings.sweep_strays() == 0
+    os.utime(last, (time.time() - 2 * leavings.STRAY_SECONDS,) * 2)
+    assert leavings.sweep_strays() == 2
+
+
+def test_nothing_is_swept_while_a_call_waits_for_its_turn(folder):
+    stray, asked = folder / "tmp1234", []
+    stray.write_bytes(b"a voice")
+
+    def waiting() -> bool:
+        asked.append(stray.exists())
+        return len(asked) < 3
+
+    async def app(*_) -> None:
+        pass
+
+    async def run() -> None:
+        doors = leavings.Leavings(app, forget=print, stray=0.05, waiting=waiting)
+        await doors({"type": "http", "path": "/"}, None, None)
+        while stray.exists():
+            await asyncio.sleep(0.02)
+
+    asyncio.run(asyncio.wait_for(run(), 60))
+    assert asked[:3] == [True] * 3
 
 
 def test_it_is_swept_while_the_app_runs(folder):
