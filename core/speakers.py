@@ -42,6 +42,7 @@ class SpeakerStore:
     def __init__(self, home: str | os.PathLike | None = None):
         self.database = Database(home)
         self.home, self.path, self.notice = self.database.home, self.database.path, self.database.notice
+        self._marked = (-1, "")  # revision and `people_mark` of it
 
     def add(
         self,
@@ -263,13 +264,15 @@ class SpeakerStore:
                 db.execute("INSERT INTO settings VALUES ('sureness', ?)", (repr(float(probability)),))
 
     def people_mark(self) -> str:
-        """A mark that changes when who is enrolled, their names or their sessions do, and with nothing else."""
-        with self.database.connection() as db:
-            rows = db.execute(
-                "SELECT p.id, name, p.created_at, s.id, s.created_at, model_id FROM speakers p "
-                "LEFT JOIN sessions s ON speaker_id = p.id ORDER BY p.id, s.id"
-            ).fetchall()
-        return hashlib.sha256(repr(rows).encode()).hexdigest()
+        """Changes when who is enrolled, their names or their sessions do, and with nothing else."""
+        if (revision := self.revision()) != self._marked[0]:
+            wanted = "p.id, name, p.created_at, s.id, s.created_at, model_id"
+            with self.database.connection() as db:
+                rows = db.execute(
+                    f"SELECT {wanted} FROM speakers p LEFT JOIN sessions s ON speaker_id = p.id ORDER BY p.id, s.id"
+                ).fetchall()
+            self._marked = revision, hashlib.sha256(repr(rows).encode()).hexdigest()
+        return self._marked[1]
 
     def revision(self) -> int:
         """A number that changes with every change, whichever process made it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import signal
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,7 +17,7 @@ import numpy as np
 from core.audio import SEGMENT_SAMPLES
 from core.errors import SpeakerError, reason
 from core.recognizer import Recognizer
-from demo import gradio_stubs, texts
+from demo import gradio_stubs, ports, texts
 from demo.allocator import few_arenas
 from demo.doorkeeper import MIN_PASSWORD, PASSWORD_VARIABLE, Doorkeeper, is_loopback, login
 from demo.environment import environment
@@ -154,11 +153,8 @@ class _Loading:
 
 def _check_address(host: str, port: int | None) -> None:
     """Find out before the weights load; Gradio finds it out last, and waits five seconds for each port."""
-    try:
-        with socket.create_server((host, port or 0), family=socket.AF_INET6 if ":" in host else socket.AF_INET):
-            pass
-    except (OSError, OverflowError, UnicodeError) as error:
-        text = texts.NOT_SERVED if port is None else texts.PORT_TAKEN
+    if error := ports.refused(host, port or 0):
+        text = texts.PORT_TAKEN if ports.is_taken(error) else texts.NOT_SERVED
         raise SpeakerError(text.format(port=port, host=host, reason=reason(error))) from error
 
 
@@ -184,7 +180,7 @@ def _serve(
     ]
     doors = [
         Middleware(Doorkeeper, local=local, host=host),
-        Middleware(Leavings, forget=partial(forget, page), apart=apart, waiting=lambda: len(page._queue) > 0),
+        Middleware(Leavings, forget=partial(forget, page), apart=apart, queued=lambda: len(page._queue) > 0),
     ]
     try:
         with environment(**_past_proxies(host)):

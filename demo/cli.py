@@ -212,18 +212,12 @@ def _port(text: str) -> int:
 
 def free_port(host: str, port: int) -> int:
     """`port`, or the next one that nobody uses. Raises `UsageError` for a host that is not this computer."""
-    import errno
-    import socket
+    from demo import ports
 
     for candidate in range(port, min(port + PORTS_TRIED, 65536)):
-        try:
-            family, kind, protocol, _, address = socket.getaddrinfo(host, candidate, type=socket.SOCK_STREAM)[0]
-            with socket.socket(family, kind, protocol) as probe:
-                if os.name == "posix":  # else a port stays taken for a minute after the app has ended
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind(address)
+        error = ports.refused(host, candidate)
+        if error is None:
             return candidate
-        except (OSError, UnicodeError) as error:
-            if getattr(error, "errno", None) not in (errno.EADDRINUSE, errno.EACCES):
-                raise UsageError(f"the app cannot listen on {host[:60]} ({reason(error)}): leave out --host") from error
+        if not ports.is_taken(error):
+            raise UsageError(f"the app cannot listen on {host[:60]} ({reason(error)}): leave out --host") from error
     raise UsageError(f"no port from {port} on is free: give another with --port")

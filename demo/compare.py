@@ -179,13 +179,15 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
         yield from enrol_examples(recognizer)
 
     def examined(which: str, through: str) -> Iterator[tuple]:
+        before = "", None  # an explanation, and the recording that it was of
         for text, made in run(recognizer, which, through):
             if made is None:
-                yield text, *(gr.skip(),) * 5
+                yield text, *(gr.skip(),) * 3, *before
+                before = gr.skip(), gr.skip()
             else:
                 html = compare_view.results(made.done, names_of(recognizer))
                 choices = menu(made)
-                yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True), "", None
+                yield text, html, made, gr.update(choices=choices, value=choices[0][1], visible=True), *before
 
     def stale(made: Exam | VoiceMap | None) -> bool:
         return made is not None and made.mark != recognizer.store.people_mark()
@@ -203,6 +205,12 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
             return dismissed(latest)
         sound, sentence = heard(made, number, latest)
         return *(gr.skip(),) * 4, gr.update(value=sound, visible=seen(sound is not None)), sentence
+
+    def first(made: Exam | None, number: int | None, latest: HeardClip, path: str | None) -> tuple:
+        """After an exam its first segment, unless a recording was sent meanwhile."""
+        if path is None or stale(made):
+            return shown(made, number, latest)
+        return *(gr.skip(),) * 3, gr.update(value=None), gr.skip(), gr.skip()
 
     def chosen(*given) -> tuple:
         """A segment takes the place of a recording; what was explained is of neither."""
@@ -248,7 +256,7 @@ def build_tab(recognizer: Recognizer, ears: Sequence[gr.State] = ()) -> Tab:
     exam_parts, a_segment = [status, results, exam, segment, player, kept], [exam, segment, clip]
     outcome = [status, results, exam, segment, reason, file]
     go.click(examined, [protocol, channel], outcome, concurrency_limit=EXAMS, **private).then(
-        shown, a_segment, exam_parts, **private
+        first, [*a_segment, file], exam_parts, **private
     )
     segment.input(chosen, a_segment, [*exam_parts, reason, file], **private)
     ask.click(explain, [*a_segment, file, at], [reason, *exam_parts], concurrency_limit=EXAMS, **private)

@@ -111,8 +111,9 @@ def enrol(
 
         def work() -> None:
             try:
+                # before it waits: what is recorded meanwhile is somebody else's
+                sound = _sound(take, where, paths, link, told, notes.append, **span)
                 with TURNS.turn(tell=lambda count: before.__setitem__(0, count), stopped=given_up):
-                    sound = _sound(take, where, paths, link, told, notes.append, **span)
                     stored = STORED_AS[where]
                     wishes = {"again": again, "sure": sure, "keep_audio": keep_audio, "notes": notes}
                     outcome.append(recognizer.enrol(name, sound, consent=consent, source=stored, **wishes))
@@ -182,7 +183,7 @@ def build_form(recognizer: Recognizer) -> Form:
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    take, latest = gr.State(Take()), gr.State(None)
+    take, latest, used = gr.State(Take()), gr.State(None), gr.State(None)
     gr.HTML(f"<h3>{texts.ENROL_TITLE}</h3><p>{texts.ENROL_TEXT}</p>", elem_id="enrol-form")
     name = gr.Textbox(label=texts.NAME, placeholder=texts.NAME_HOLDER, max_lines=1, elem_id="enrol-name")
     where = gr.Radio(list(SOURCES), value=SOURCES[0], label=texts.ENROL_FROM, elem_id="enrol-source")
@@ -277,22 +278,29 @@ def build_form(recognizer: Recognizer) -> Form:
         try:
             for html, found, done in enrol(recognizer, *values):
                 if not done:
-                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(9))
+                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(6))
                     continue
                 current.drop_used()
                 who = recognizer.store.get(values[1]).name, recognizer.store.revision()
-                files = None if values[4] == texts.FROM_FILE else gr.skip()
-                spans = ("" if values[4] == texts.FROM_LINK else gr.skip(),) * 3
                 resting = gr.update(value=False, visible=HIDDEN)
-                yield html, found, False, False, False, resting, who, files, *spans
+                source = values[5] if values[4] == texts.FROM_FILE else [values[6], *values[9:]]
+                yield html, found, False, False, False, resting, who, (values[1], values[4], source)
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
-            yield trouble(error), *(gr.skip() for _ in range(4)), gr.update(visible=True), *(gr.skip(),) * 5
+            yield trouble(error), *(gr.skip() for _ in range(4)), gr.update(visible=True), *(gr.skip(),) * 2
 
-    def rested(current: Take, choice: str, written: str, html: str, who: tuple[str, int] | None) -> tuple:
-        """After somebody was enrolled: a name that was written meanwhile is of somebody else."""
-        if "notice-good" not in html or who is None:
-            return tuple(gr.skip() for _ in range(3))
-        return "" if name_key(written) == name_key(who[0]) else gr.skip(), *shown(current, choice)
+    def rested(current: Take, choice: str, html: str, of: tuple | None, name: str, paths: list[str], *span) -> tuple:
+        """After somebody was enrolled with what `of` says: what was written, chosen or recorded meanwhile is of
+        somebody else, and stays."""
+        if "notice-good" not in html or of is None:
+            return (gr.skip(),) * 8
+        who, which, used = of
+        kept = which != texts.FROM_FILE or paths != used
+        emptied = ["" if name_key(name) == name_key(who) else gr.skip(), gr.skip() if kept else None]
+        emptied += ["" if which == texts.FROM_LINK and list(span) == used else gr.skip()] * 3
+        found = gathered(*current.speech(choice)) if current.of(choice) else gr.skip()
+        if choice == texts.FROM_FILE and paths and kept:
+            found = check(paths)[0]
+        return *emptied, found, *shown(current, choice)
 
     state = [lights, said, taking, listed]
     language.input(phrases.passage, language, passage, **private)
@@ -312,9 +320,10 @@ def build_form(recognizer: Recognizer) -> Form:
     event = go.click(
         enrolled,
         [take, name, consent, again, where, upload, link, sure, keep_audio, start, end],
-        [said, lights, consent, again, keep_audio, sure, latest, upload, link, start, end],
+        [said, lights, consent, again, keep_audio, sure, latest, used],
         concurrency_limit=WAITING,  # they wait for `TURNS`, which says so and can be given up
         **private,
     )
-    event.then(rested, [take, where, name, said, latest], [name, taking, listed], **private)
+    mine = [name, upload, link, start, end]
+    event.then(rested, [take, where, said, used, *mine], [*mine, lights, taking, listed], **private)
     return Form(name, again, sure, said, latest, event)

@@ -26,7 +26,7 @@ SHOWN_SEGMENTS = 200  # in the menu of segments
 @dataclass(frozen=True, eq=False)
 class Exam:
     """A comparison that was run, with whom, where their sound is, and through which channel it was heard ('': none).
-    `mark`: `SpeakerStore.people` of that moment."""
+    `mark`: `SpeakerStore.people_mark` of that moment."""
 
     done: Comparison
     people: tuple[Enrolled, ...]

@@ -5,30 +5,19 @@ from __future__ import annotations
 import os
 import re
 import tempfile
-import time
-from contextlib import suppress
 from pathlib import Path
 
 from core.timeline import FORMATS, Timeline
-from demo.own_folder import LOCK
-
-TOUCH_SECONDS = 3600.0  # s
+from demo.own_folder import keep
 
 
 def private_folder() -> Path:
-    """Where this process keeps what the browser may fetch; gone when the app ends. The system deletes what lies in its
-    temporary folder untouched for days: so it is touched now and then, and made anew where it is gone all the same."""
+    """Where this process keeps what the browser may fetch; gone when the app ends."""
     ours = os.environ.get("GRADIO_TEMP_DIR")
     if not ours:
         return Path(tempfile.gettempdir())
-    folder = Path(ours)
-    with suppress(OSError):  # whoever writes there meets it again
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    for path in (folder, folder / LOCK):
-        with suppress(OSError):
-            if abs(time.time() - path.stat().st_mtime) >= TOUCH_SECONDS:
-                os.utime(path)
-    return folder
+    keep(Path(ours))
+    return Path(ours)
 
 
 def file_stem(title: str, *, of_file: bool = False) -> str:

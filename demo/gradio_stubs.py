@@ -26,12 +26,12 @@ def _nothing(*_) -> None:
 
 
 class _Finder(MetaPathFinder):
-    """Finds `WRITER` where the path has it, once."""
+    """Finds `WRITER` where the path has it. It stays: a thread that looks through the finders while one goes misses the
+    next, and says that a module is not there which is."""
 
     def find_spec(self, name: str, path=None, target: ModuleType | None = None) -> ModuleSpec | None:
         if name != WRITER:
             return None
-        sys.meta_path.remove(self)
         spec = PathFinder.find_spec(name, path, target)
         if spec is not None and spec.loader is not None:
             spec.loader = _Without(spec.loader)

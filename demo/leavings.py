@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import re
 import threading
@@ -88,13 +89,21 @@ def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
     if not os.environ.get("GRADIO_TEMP_DIR"):
         return 0
     root, gone = private_folder(), 0
-    parts = [path for path in root.glob("tmp*") if path.is_file()]
+    parts = [path for path in _in(root) if path.name.startswith("tmp") and path.is_file()]
     if all(_old(part, older_than) for part in parts):  # several files are sent one after the other
         gone += sum(map(_discard_unheld, parts))
-    for path in root.glob("*/*"):
-        if _SENT.fullmatch(path.parent.name) and _old(path, older_than):
-            gone += _discard_unheld(path)
+    for folder in _in(root):
+        if _SENT.fullmatch(folder.name) and _old(folder, older_than):  # sent whole, maybe after others of its request
+            gone += sum(_discard_unheld(path) for path in _in(folder) if _old(path, older_than))
     return gone
+
+
+def _in(folder: Path) -> list[Path]:
+    """What lies in a folder; nothing where it has just gone."""
+    try:
+        return list(folder.iterdir())
+    except OSError:
+        return []
 
 
 def _old(path: Path, seconds: float) -> bool:
@@ -113,7 +122,7 @@ def _discard_unheld(path: Path) -> int:
 class Leavings:
     """ASGI middleware. `forget`: called with the session of a page that is gone, in a thread. `apart`: numbers of the
     events that look after their files themselves (`demo.api`, and slices of the live microphone, one a second).
-    `waiting`: does one of them wait for its turn? It has named its files, and looks after them when it begins."""
+    `queued`: does any event wait for its turn? It has named its files, and looks after them when it begins."""
 
     def __init__(
         self,
@@ -121,13 +130,14 @@ class Leavings:
         *,
         forget: Callable[[str], None],
         apart: Collection[int] = (),
-        waiting: Callable[[], bool] = lambda: False,
+        queued: Callable[[], bool] = lambda: False,
         grace: float = GRACE_SECONDS,
         idle: float = IDLE_SECONDS,
         stray: float = STRAY_SECONDS,
     ):
         self._app, self._forget, self._apart, self._grace, self._idle = app, forget, apart, grace, idle
-        self._stray, self._queued = stray, waiting
+        self._stray, self._queued = stray, queued
+        self._sweeper: asyncio.Task | None = None
         self._files: dict[str, set[str]] = defaultdict(set)
         self._beats: dict[str, int] = defaultdict(int)
         self._answers: dict[str, int] = defaultdict(int)
@@ -136,8 +146,8 @@ class Leavings:
 
     async def __call__(self, scope, receive, send) -> None:
         path = scope.get("path", "")
-        if not self._waiting:
-            self._start(self._sweep())
+        if self._sweeper is None:
+            self._sweeper = asyncio.get_running_loop().create_task(self._sweep())
         if scope["type"] == "http" and path.startswith(HEARTBEAT):
             await self._followed(path.removeprefix(HEARTBEAT).strip("/"), scope, receive, send)
         elif scope["type"] == "http" and path.rstrip("/") == JOIN:
@@ -186,8 +196,11 @@ class Leavings:
     async def _sweep(self) -> None:
         while True:
             await asyncio.sleep(min(self._stray, LOOK_SECONDS))
-            if not self._queued():
-                await asyncio.to_thread(sweep_strays, older_than=self._stray)
+            try:
+                if not self._queued():
+                    await asyncio.to_thread(sweep_strays, older_than=self._stray)
+            except Exception:  # noqa: BLE001 - the next look may go better
+                logging.getLogger("demo").warning("what was sent in vain was not deleted", exc_info=True)
 
     async def _gone(self, session: str, wait: float) -> None:
         await asyncio.sleep(wait)

@@ -12,14 +12,17 @@ const refused = (tries, mine = turn) => {
   if (opening() || tries === 0) trigger("stop");
   else setTimeout(() => refused(tries - 1, mine), 200);
 };
-const say = (which, where = pressed, tries = 50) => {
+const tell = (which, where) => {
   const notice = document.querySelector(where === LIVE ? "#live-denied .notice" : "#enrol-denied .notice");
   notice.hidden = !which;
   notice.textContent = which ? notice.dataset[which] : "";
   if (!which) return;
   document.body.classList.add("is-denied"); // said once is enough
   setTimeout(() => document.body.classList.remove("is-denied"), TOAST);
-  if (where === LIVE && which !== "silent") refused(tries);
+};
+const say = (which, where = pressed) => {
+  tell(which, where);
+  if (which && where === LIVE && which !== "silent") refused(50);
 };
 const button = (name) => document.querySelector(`${LIVE} .${name}-button`);
 const opening = () => document.querySelector("#live-screen .is-opening");
@@ -97,8 +100,11 @@ if (!devices || !devices.getUserMedia) {
       if (where === LIVE) took(stream);
       stream.getAudioTracks().forEach((track) => track.addEventListener("ended", () => { // it was unplugged
         if (where === LIVE && given !== stream) return;
-        say("none", where, 0);
-        if (where === LIVE) button("stop")?.click(); // Gradio's page goes on as if it recorded
+        tell("none", where);
+        if (where !== LIVE) return;
+        const stop = button("stop"); // Gradio's page goes on as if it recorded
+        if (stop) stop.click();
+        else trigger("stop");
       }));
       return stream;
     } catch (error) {

@@ -9,16 +9,21 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from demo.environment import environment
 
 PREFIX = "who-is-speaking-"
 LOCK = ".in-use"
+TOUCH_SECONDS = 3600.0  # s
 YOUNG_SECONDS = 60.0  # s: one that is just being made has no lock yet
+
+_locks: dict = {}  # by folder, of this process
+_keeping = threading.Lock()
 
 
 @contextmanager
@@ -28,14 +33,31 @@ def own_folder() -> Iterator[Path]:
 
     wipe_left_behind()
     folder = Path(tempfile.mkdtemp(prefix=PREFIX))
-    lock = FileLock(folder / LOCK)
+    lock = _locks[folder] = FileLock(folder / LOCK, thread_local=False)
     lock.acquire(blocking=False)
     try:
         with environment(GRADIO_TEMP_DIR=str(folder)):
             yield folder
     finally:
+        del _locks[folder]
         lock.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def keep(folder: Path) -> None:
+    """The system deletes what lies in its temporary folder untouched for days: touch the folder and its lock now and
+    then, and make them anew where they are gone all the same."""
+    with _keeping, suppress(OSError):  # whoever writes there meets it again
+        lock = _locks.get(folder)
+        if not folder.is_dir() or (lock and not (folder / LOCK).exists()):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if lock:
+                lock.release(force=True)
+                lock.acquire(blocking=False)
+        for path in (folder, folder / LOCK):
+            with suppress(FileNotFoundError):
+                if abs(time.time() - path.stat().st_mtime) >= TOUCH_SECONDS:
+                    os.utime(path)
 
 
 def wipe_left_behind(*, older_than: float = YOUNG_SECONDS) -> int:

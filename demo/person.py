@@ -89,13 +89,12 @@ def renewed(recognizer: Recognizer, person: str | None) -> str:
 
 @dataclass(frozen=True)
 class Shown:
-    """A person's page at one moment. `page`: HTML. `renewable`: are there sessions of other weights whose speech was
-    kept? `sessions`: (label, id) of those that can be deleted one by one, none where there is only one."""
+    """A person's page at one moment. `page`: HTML. `sessions`: (label, id) of those that can be deleted one by one,
+    none where there is only one."""
 
     name: str
     page: str
     status: str
-    renewable: bool
     sessions: tuple[tuple[str, int], ...]
 
 
@@ -103,7 +102,6 @@ def shown(recognizer: Recognizer, name: str) -> Iterator[Shown]:
     """The page at once, then with what the check found. Raises `UnknownSpeaker`, also of who is gone by then."""
     person, sessions = recognizer.store.get(name), recognizer.store.sessions(name)
     model, colours = recognizer.model_id, names_of(recognizer)
-    renewable = any(one.audio and one.model_id != model for one in sessions)
     labels = tuple(
         (people_texts.SESSION_CHOICE.format(number=number, date=day(one.created_at), source=one.source), one.id)
         for number, one in enumerate(sessions, 1)
@@ -111,11 +109,11 @@ def shown(recognizer: Recognizer, name: str) -> Iterator[Shown]:
     several = labels if len(labels) > 1 else ()
     waiting = person_view.page(person, sessions, colours, model_id=model, checked=False)
     status = progress(people_texts.CHECKING.format(name=person.name), None)
-    yield Shown(person.name, waiting, status, renewable, several)
+    yield Shown(person.name, waiting, status, several)
     check = check_person(recognizer, person.name)
     recognizer.store.get(name)
     checked = person_view.page(person, sessions, colours, model_id=model, check=check)
-    yield Shown(person.name, checked, "", renewable, several)
+    yield Shown(person.name, checked, "", several)
 
 
 def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any], Callable[[], list], list[Any]]:
@@ -136,7 +134,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         with gr.Row(elem_classes="pair", elem_id="person-sessions"):  # in sight where there are several
             session = gr.Dropdown([], label=people_texts.REMOVE_SESSION, scale=2, min_width=140, elem_id="session")
             remove = gr.Button(people_texts.REMOVE, scale=1, min_width=90, elem_id="session-delete")
-        renew = gr.Button(people_texts.RENEW, visible=HIDDEN, elem_id="renew")
+        renew = gr.Button(people_texts.RENEW, elem_id="renew")  # in sight where a session can be
         with gr.Row(elem_classes="pair"):
             add = gr.Button(people_texts.ADD_SESSION, variant="primary", min_width=120, elem_id="add-session")
             delete = gr.Button(texts.DELETE, min_width=80, elem_id="delete")
@@ -150,14 +148,14 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     delete_all = gr.Button(texts.DELETE_ALL, size="sm", visible=HIDDEN, elem_id="delete-all")
 
     # the page and the question below it
-    view = [chosen, page, status, renew, session]
+    view = [chosen, page, status, session]
 
     def closed() -> tuple:
-        return None, "", "", gr.update(visible=HIDDEN), gr.skip()
+        return None, "", "", gr.skip()
 
     def nothing() -> tuple:
         """What is said last: when a generator ends Gradio says its last update once more, maybe over another page that
-        has come. A column or row may miss an update that is followed so soon: what those show follows from the page
+        has come. What is shown or hidden may miss an update that is followed so soon: it follows from the page
         (people.css)."""
         return tuple(gr.skip() for _ in view)
 
@@ -168,14 +166,14 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
         drawn = False
         try:
             for one in shown(recognizer, name):
-                boxes = gr.update(visible=seen(one.renewable)), gr.update(choices=list(one.sessions), value=None)
-                yield gr.skip() if drawn else one.name, one.page, one.status, *boxes
+                several = gr.update(choices=list(one.sessions), value=None)
+                yield gr.skip() if drawn else one.name, one.page, one.status, several
                 drawn = True
         except UnknownSpeaker:
             # who is renamed or deleted while the check goes on: `again` draws what is right
             yield nothing() if drawn else closed()
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
-            yield name, gr.skip(), trouble(error), gr.skip(), gr.skip()
+            yield name, gr.skip(), trouble(error), gr.skip()
 
     def again(name: str | None, latest: Presses) -> Iterator[tuple]:
         """After people have changed. With nobody open nothing is to do: who was pressed on meanwhile stays open."""

@@ -116,6 +116,7 @@ def _tile(
 
 def _session(number: int, session: Session, *, model_id: str, gain: SessionGain | None) -> str:
     old = session.model_id != model_id
+    classes = f"session{' is-old' if old else ''}{' is-renewable' if old and session.audio else ''}"
     flag = (texts.OLD_RENEW if session.audio else texts.OLD_ENROL) if old else ""
     facts = [
         texts.SESSION_CONSENT.format(date=day(session.consent_at)),
@@ -127,7 +128,7 @@ def _session(number: int, session: Session, *, model_id: str, gain: SessionGain 
     wrong = "".join(f'<p class="person-remark">{escape(problem)}.</p>' for problem in problems)
     remark = f'<p class="person-remark">{escape(_capital(session.remark))}.</p>' if session.remark else ""
     return (
-        f'<li class="session{" is-old" if old else ""}"><header><b>{texts.SESSION.format(number=number)}</b>'
+        f'<li class="{classes}"><header><b>{texts.SESSION.format(number=number)}</b>'
         f"<span>{escape(day(session.created_at))}, {escape(session.source)}</span></header>"
         + (f'<p class="person-flag">{escape(_capital(flag))}.</p>' if flag else "")
         + f'<div class="lights is-small">{lights}</div><p>{escape(_capital(_quality(session)))}.</p>{wrong}{remark}'

@@ -49,6 +49,7 @@ class Take:
         self._given_up = threading.Event()  # what is being enrolled
         self._used: Sequence[Part] = ()  # for it
         self._gauge: Gauge | None = None  # of a recording that is going on in the browser
+        self._running: list[Audio] = []  # what it has heard of that
         self._heard = 0.0  # when its last slice came
         self._recording = False  # is this computer's microphone open?
 
@@ -76,11 +77,13 @@ class Take:
             self._parts[where] = [part for part in parts if part not in used]
         for part in used:
             self._let_go(part.path, part.owner)
+        if used and self._gauge is not None:
+            self._gauge = self.gauge(BROWSER, self._running)
 
     def leave(self) -> None:
         """The page is gone: nothing of the voice stays."""
         self.stop()
-        before, self._gauge = self._parts, None
+        before, self._gauge, self._running = self._parts, None, []
         self._parts = {BROWSER: [], COMPUTER: []}  # another one: a recording that still goes on sees that
         for part in chain(*before.values()):
             self._let_go(part.path, part.owner)
@@ -100,23 +103,26 @@ class Take:
         """Seconds of good speech in all takes of a microphone, and the quality of each segment."""
         return speech_in(part.sound for part in self.of(where))
 
-    def gauge(self, where: str) -> Gauge:
-        """A gauge that has heard all takes of a microphone."""
+    def gauge(self, where: str, running: Iterable[Audio] = ()) -> Gauge:
+        """A gauge that has heard all takes of a microphone, and what is `running`."""
         made = Gauge()
         for part in self.of(where):
             made.hear(part.sound)
             made.end_of_part()
+        for sound in running:
+            made.hear(sound)
         return made
 
     def follow(self, sound: Audio, *, begin: bool) -> tuple[float, list[Quality]] | None:
         """Hear a second of a recording that is going on in the browser, and say what there is so far; it is not kept,
         the whole recording comes at its end. None when it has come already."""
         if begin:
-            self._gauge = self.gauge(BROWSER)
+            self._gauge, self._running = self.gauge(BROWSER), []
         gauge, self._heard = self._gauge, time.monotonic()
         if gauge is None:
             return None
-        gauge.hear(resample(sound))
+        self._running.append(resample(sound))
+        gauge.hear(self._running[-1])
         found = gauge.so_far()
         return found if gauge is self._gauge else None
 
@@ -153,7 +159,7 @@ class Take:
             self._let_go(path, owner)
             raise
         finally:
-            self._gauge = None  # not before: `settled` waits for it
+            self._gauge, self._running = None, []  # not before: `settled` waits for it
 
     def drop(self, where: str, *, everything: bool = False) -> None:
         """Forget the latest take of a microphone, or all of them, and delete their files."""
@@ -171,7 +177,7 @@ class Take:
         """Record from this computer until all takes have 30 s of speech, `stop`, or two minutes; yields what there is
         so far, earlier takes counted."""
         self._stop = threading.Event()
-        gauge, blocks, heard, mine = self.gauge(COMPUTER), [], 0.0, self._parts
+        gauge, blocks, heard, mine, counted = self.gauge(COMPUTER), [], 0.0, self._parts, self.of(COMPUTER)
         yield gauge.so_far()
         self._recording = True
         try:
@@ -180,6 +186,8 @@ class Take:
                     blocks.append(block)
                     heard += block.duration
                     gauge.hear(block)
+                    if self.of(COMPUTER) != counted:  # somebody was enrolled with them
+                        gauge, counted = self.gauge(COMPUTER, blocks), self.of(COMPUTER)
                     speech, found = gauge.so_far()
                     yield speech, found
                     if speech >= ENROL_SECONDS or heard >= MAX_RECORD_SECONDS:

@@ -230,7 +230,9 @@ WRONG_HOST = "This app answers on this computer only, as http://127.0.0.1 or htt
 OTHER_SITE = "This app takes no requests from other sites."
 NO_DOOR = "There is nothing here."
 PORT_TAKEN = "port {port} on {host} cannot be used: another program may have it; choose another with --port"
-NOT_SERVED = "the app cannot be reached as {host} ({reason}): leave out --host, or give another name of this computer"
+NOT_SERVED = (
+    "the app cannot be reached as {host} ({reason}): give another --host, a name or address of this computer, or none"
+)
 STARTING = "Starting; the first time takes longer"
 READY = "Who is speaking? is ready at {url}  (stop with Ctrl+C)"
 

@@ -22,7 +22,7 @@ class VoiceMap:
     """One per drawing; `drop` adds what is heard live."""
 
     def __init__(self, people: Sequence[Enrolled], colours: Mapping[str, str], kind: str, *, mark: str = ""):
-        """`kind`: 'pca' or 'tsne'. `mark`: `SpeakerStore.people` of that moment. Raises `ValueError` with too few
+        """`kind`: 'pca' or 'tsne'. `mark`: `SpeakerStore.people_mark` of that moment. Raises `ValueError` with too few
         pieces of voice (`enough` tells before)."""
         self.mark = mark
         self._people = [(one.profile.name, colours.get(one.profile.name, UNKNOWN_COLOUR)) for one in people]

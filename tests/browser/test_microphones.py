@@ -88,13 +88,15 @@ def test_live_does_not_feed_an_enrolment_whose_microphone_was_refused(asked):
     assert asked.locator("#enrol-lights").inner_html() == before
 
 
-def test_a_session_that_begins_after_the_microphone_was_unplugged_goes_on(asked):
+def test_a_session_that_begins_after_the_microphone_was_unplugged_goes_on(asked, app):
     record = asked.locator("#live-microphone .record-button")
     record.click()
     asked.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
     asked.evaluate("unplug()")
     asked.locator("#live-denied .notice").get_by_text("microphone").wait_for()
     asked.locator("#live-screen").get_by_text("Not listening").wait_for()
+    asked.locator("#live-save").get_by_text("CSV").wait_for()
+    assert len(list(app[1].rglob("export-*"))) == 1  # it ended once
     record.click()
     asked.locator("#live-denied .notice").wait_for(state="hidden")
     asked.locator("#live-screen").get_by_text("Not listening").wait_for(state="detached")

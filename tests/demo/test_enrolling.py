@@ -80,22 +80,63 @@ def form(empty):
     return {one.__name__: one for one in every if getattr(one, "__module__", "") == "demo.enrolling"}
 
 
-def enrolled(form, take: Take, name: str, where: str, paths: list[str] | None) -> str:
-    """The notice that comes of it."""
-    return list(form["enrolled"](take, name, True, False, where, paths, "", False, False, "", ""))[-1][0]
+def enrolled(form, take: Take, name: str, where: str, paths: list[str] | None) -> tuple:
+    """The notice that comes of it, and with what."""
+    last = list(form["enrolled"](take, name, True, False, where, paths, "", False, False, "", ""))[-1]
+    return last[0], last[-1]
 
 
 def test_whoever_is_enrolled_takes_only_what_was_used_along(form, empty, voice, tmp_path):
     take, skipped = Take(), {"__type__": "update"}
     enrolling.taken(take, recording(tmp_path, voice, "jo_enrol", 0, 25))
-    said = enrolled(form, take, "Kofi", texts.FROM_FILE, [recording(tmp_path, voice, "kofi_enrol", 0, 30)])
+    paths = [recording(tmp_path, voice, "kofi_enrol", 0, 30)]
+    said, of = enrolled(form, take, "Kofi", texts.FROM_FILE, paths)
     assert "notice-good" in said and len(take.of(BROWSER)) == 1
-    name, _, listed = form["rested"](take, BROWSER, "Jo", said, ("Kofi", 1))  # written meanwhile
-    assert name == skipped and listed.count("<audio") == 1
-    assert form["rested"](take, BROWSER, " kofi ", said, ("Kofi", 1))[0] == ""
-    assert "notice-good" in enrolled(form, take, "Jo", BROWSER, None) and take.of(BROWSER) == ()
-    refused = enrolled(form, take, "Jo", BROWSER, None)
-    assert form["rested"](take, BROWSER, "Jo", refused, ("Jo", 2))[0] == skipped
+    name, files, *_, found, _, listed = form["rested"](take, BROWSER, said, of, "Jo", paths, "", "", "")
+    assert (name, files) == (skipped, None) and listed.count("<audio") == 1
+    assert found == people_view.gathered(*take.speech(BROWSER))  # of the take that is there, not of who was enrolled
+    other = [recording(tmp_path, voice, "mei_enrol", 0, 12)]
+    name, files, *_, found, _, _ = form["rested"](take, texts.FROM_FILE, said, of, " kofi ", other, "", "", "")
+    assert (name, files) == ("", skipped) and found == enrolling.check(other)[0]
+    link, left = "https://youtu.be/abcdefghijk", ["0:10", "0:40"]
+    of = "Kofi", texts.FROM_LINK, [link, *left]
+    assert form["rested"](take, BROWSER, said, of, "Kofi", None, link, *left)[1:5] == (skipped, "", "", "")
+    assert form["rested"](take, BROWSER, said, of, "Kofi", None, link, "", "")[2:5] == (skipped,) * 3
+    said, of = enrolled(form, take, "Jo", BROWSER, None)
+    assert "notice-good" in said and take.of(BROWSER) == ()
+    refused, _ = enrolled(form, take, "Jo", BROWSER, None)
+    assert form["rested"](take, BROWSER, refused, of, "Jo", None, "", "", "") == (skipped,) * 8
+
+
+def test_what_is_recorded_while_an_enrolment_waits_is_not_used_for_it(form, empty, voice, tmp_path):
+    take = Take()
+    enrolling.taken(take, recording(tmp_path, voice, "kofi_enrol", 0, 30))
+    with enrolling.TURNS.turn():
+        steps = enrolling.enrol(empty, take, "Kofi", True, False, BROWSER, None, "")
+        next(one for one in steps if "turn" in one[0])
+        enrolling.taken(take, recording(tmp_path, voice, "jo_enrol", 0, 12))
+        take.follow(voice("jo_test").between(0, 1), begin=True)
+    *_, (said, _, done) = steps
+    assert done, said
+    take.drop_used()
+    (kept,) = take.of(BROWSER)
+    assert kept.sound.duration == pytest.approx(12, abs=0.1)
+    speech, _ = take.follow(
+        voice("jo_test").between(1, 2), begin=False
+    )  # lights of what goes on count only what is left
+    assert speech < 12 + 2 + 1
+
+
+def test_lights_of_this_computers_recording_lose_what_was_used(kofi_speaks, voice):
+    made = Take()
+    made.add(COMPUTER, [voice("mei_enrol")])
+    recording = made.record(None)
+    assert next(recording)[0] > 25
+    list(made.blocks(COMPUTER))
+    made.drop_used()
+    next(recording)
+    assert next(recording)[0] < 5
+    recording.close()
 
 
 def test_another_source_may_be_chosen_while_somebody_is_enrolled(form, empty, voice, tmp_path):

@@ -84,6 +84,8 @@ def test_an_app_that_runs_for_days_keeps_its_folder_or_gets_it_back(place):
         shutil.rmtree(folder)
         assert tempfile.mkdtemp(dir=private_folder())
         assert os.name == "nt" or folder.stat().st_mode & 0o777 == 0o700
+        os.utime(folder, (long_ago, long_ago))
+        assert own_folder.wipe_left_behind() == 0 and (folder / own_folder.LOCK).is_file()  # in use, as before
     assert not folder.exists()
 
 

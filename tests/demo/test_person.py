@@ -24,7 +24,7 @@ def test_the_page_is_there_at_once_and_then_checked(people):
     assert ">Kofi</b>" in checked.page and people_texts.NEAREST_NOTES["apart"] in checked.page
     assert people_texts.OWN_NOTES["high"] in checked.page
     assert people.model_id in checked.page and "Agreed on 20" in checked.page
-    assert checked.page.count("light is-") == count and not checked.renewable and checked.sessions == ()
+    assert checked.page.count("light is-") == count and "is-renewable" not in checked.page and checked.sessions == ()
 
 
 def test_what_may_still_hold_the_voice_is_named_after_a_deletion(people):
@@ -63,11 +63,12 @@ def test_what_other_networks_made_is_flagged_and_renewed_where_speech_was_kept(p
     for name, kept in (("Renewable", flac), ("Gone", None)):
         people.store.add(name, segments=segments, model_id="older", source="file", consent=True, flac=kept)
     found, gone = last(people, "Renewable"), last(people, "Gone")
-    assert found.renewable and people_texts.OLD_RENEW[1:] in found.page and people_texts.CHECK_NONE in found.page
-    assert not gone.renewable and people_texts.OLD_ENROL[1:] in gone.page
+    assert "is-renewable" in found.page and people_texts.OLD_RENEW[1:] in found.page
+    assert people_texts.CHECK_NONE in found.page
+    assert "is-renewable" not in gone.page and people_texts.OLD_ENROL[1:] in gone.page
     assert "notice-good" in person.renewed(people, "Renewable") and "was not kept" in person.renewed(people, "Gone")
     found = last(people, "Renewable")
-    assert not found.renewable and "older" not in found.page and people_texts.RECOGNISED in found.page
+    assert "is-renewable" not in found.page and "older" not in found.page and people_texts.RECOGNISED in found.page
 
 
 def test_people_who_change_while_nobody_is_open_close_nobodys_page(people):
