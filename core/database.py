@@ -158,7 +158,10 @@ class Database:
         return all(os.access(path, os.W_OK, effective_ids=as_we_are) for path in (self.path, self.home))
 
     def _identity(self) -> tuple[int, int]:
-        state = self.path.stat()
+        try:
+            state = self.path.stat()
+        except OSError as error:  # a link that leads to itself
+            raise StoreError(_unwritable(self.path, error)) from error
         return state.st_dev, state.st_ino
 
     def _begin(self) -> None:
@@ -177,7 +180,8 @@ class Database:
             for layout in _LAYOUTS[version:]:
                 for statement in layout.split(";\n"):
                     db.execute(statement)
-            if version == 0:
+            if db.execute("SELECT COUNT(*) FROM changes").fetchone()[0] != 1:  # a new file, or one that lost it
+                db.execute("DELETE FROM changes")
                 db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.execute("COMMIT")

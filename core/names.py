@@ -12,6 +12,7 @@ MAX_TEXT = 2000  # characters of other words that are kept: where a session came
 NAMES_SHOWN = 6  # names listed in a message
 RESERVED = ("Unknown", "not enough speech", "noise")  # what the program itself answers
 FORBIDDEN = "/\\<>"  # paths and HTML
+CONTROLS = ("Cc", "Zl", "Zp")  # categories: control characters, ends of lines and paragraphs
 FORMULA = "=+-@"  # first characters that make a spreadsheet calculate
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # embeddings, overrides, isolates
 VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))  # variation selectors: text or emoji style
@@ -24,7 +25,7 @@ def clean_name(name: str) -> str:
         raise InvalidName(f"a name must be text, got {type(name).__name__}")
     for character in name:
         category = unicodedata.category(character)
-        if category in ("Cc", "Cs", "Zl", "Zp"):
+        if category in CONTROLS or category == "Cs":
             raise InvalidName(
                 f"the name holds a line break or control character (U+{ord(character):04X}): leave it out"
             )
@@ -57,7 +58,12 @@ def name_key(name: str) -> str:
 
 def one_line(words: str) -> str:
     """Words as they are kept and exported: valid text (file names may be none) on one line of at most `MAX_TEXT`."""
-    return "".join(c if c >= " " else " " for c in words[:MAX_TEXT]).encode(errors="replace").decode()
+    return printable(words[:MAX_TEXT]).encode(errors="replace").decode()
+
+
+def printable(words: str) -> str:
+    """Without what moves a terminal's cursor, begins another line or turns the direction of reading."""
+    return "".join(" " if unicodedata.category(c) in CONTROLS or c in BIDI else c for c in words)
 
 
 def listed(names: Sequence[str]) -> str:

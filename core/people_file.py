@@ -16,7 +16,7 @@ import numpy as np
 
 from core.enrolled import KINDS, EnrolledSegment, PersonRecord, SessionRecord
 from core.errors import PeopleFileError, SpeakerError
-from core.names import MAX_TEXT, clean_name, name_key, one_line, shortened
+from core.names import MAX_TEXT, clean_name, name_key, one_line, printable, shortened
 from core.segments import Quality
 
 FORMAT = "who-is-speaking people"
@@ -243,7 +243,7 @@ def _number(parent: dict, name: str, where: str) -> float:
 
 def _words(parent: dict, name: str, where: str) -> str:
     value = parent.get(name)
-    if not isinstance(value, str) or len(value) > MAX_TEXT or any(c < " " for c in value):
+    if not isinstance(value, str) or len(value) > MAX_TEXT or value != printable(value):
         raise PeopleFileError(f"{where}: {name} must be a line of at most {MAX_TEXT} characters")
     return value.encode(errors="replace").decode()
 

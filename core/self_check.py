@@ -19,6 +19,7 @@ from core.enrolled import Enrolled
 from core.heads import Calibration, Heads, probabilities
 
 FOLDS = 6  # an enrolment has six segments
+MOST_SESSIONS = 20  # of a person, each of which is left out in turn: more would take minutes
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,8 @@ def session_gains(
     sureness: float = 0.0,
     progress: Callable[[float], None] = lambda done: None,
 ) -> list[SessionGain]:
-    """What each session of a person brings; [] for a person with one session only. `people`: who else is enrolled.
-    `sureness`: see `Heads`."""
+    """What each session of a person brings, of many the newest `MOST_SESSIONS`; [] for a person with one session only.
+    `people`: who else is enrolled. `sureness`: see `Heads`."""
     person = next((one for one in people if one.profile.name == name), None)
     sessions = [] if person is None else list(dict.fromkeys(person.sessions.tolist()))
     if len(sessions) < 2:
@@ -73,7 +74,8 @@ def session_gains(
     names = [one.profile.name for one in people]
     half = {"of": name, "sureness": sureness, "progress": lambda done: progress(done / 2)}
     left, steps = left_out(people, cohort, calibration, **half), []
-    for number, session in enumerate(sessions):
+    measured = sessions[-MOST_SESSIONS:]
+    for number, session in enumerate(measured):
         away = person.sessions == session
         segment = away & np.array([kind == "segment" for kind in person.kinds])
         rows = [_rows(one, ~away if one is person else np.ones(len(one.kinds), bool)) for one in people]
@@ -82,7 +84,7 @@ def session_gains(
         mine = [trial for trial in left if trial.session == session]
         within = float(np.mean([one.right for one in mine])), float(np.mean([one.probability for one in mine]))
         steps.append(SessionGain(session, without, within))
-        progress(0.5 + (number + 1) / len(sessions) / 2)
+        progress(0.5 + (number + 1) / len(measured) / 2)
     return steps
 
 

@@ -251,8 +251,8 @@ class SpeakerStore:
     def sureness(self) -> float | None:
         """How sure the user wants to be before somebody is named: a probability, None where nothing was chosen."""
         with self.database.connection() as db:
-            row = db.execute("SELECT value FROM settings WHERE key = 'sureness'").fetchone()
-            return float(row[0]) if row else None
+            row = db.execute("SELECT CAST(value AS REAL) FROM settings WHERE key = 'sureness'").fetchone()
+            return row[0] if row else None
 
     def choose_sureness(self, probability: float | None) -> None:
         """Keep that choice; None takes it back. Raises `StoreError` for what is no probability."""

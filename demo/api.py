@@ -137,7 +137,10 @@ def _seconds(what: str, value: Any) -> float | None:
         return None
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise SourceError(texts.API_NO_SECONDS.format(what=what))
-    return float(value)
+    try:
+        return float(value)
+    except OverflowError as error:
+        raise SourceError(texts.API_NO_SECONDS.format(what=what)) from error
 
 
 def _answering(work: Callable[..., dict[str, Any]]) -> Callable[..., dict[str, Any]]:
@@ -173,7 +176,7 @@ def _taken(sent: Any) -> Iterator[Path]:
 
 def _path_of(sent: Any) -> Path:
     """`SourceError` for what was never uploaded: another file of this computer, an address, nothing."""
-    from demo.page import was_sent
+    from demo.leavings import was_sent
 
     given = sent.get("path") if isinstance(sent, dict) else sent
     if not isinstance(given, str) or not given:

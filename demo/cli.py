@@ -12,6 +12,7 @@ import re
 import sys
 
 from core.errors import SpeakerError, reason
+from core.names import printable
 from demo import texts
 
 PORT = 7860  # where the app is, if that port is free
@@ -35,7 +36,7 @@ def main(argv: list[str] | None = None) -> int:
         _run(options)
         sys.stdout.flush()
     except SpeakerError as error:
-        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        print("error:", printable(" ".join(str(error).split())), file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)

@@ -11,7 +11,7 @@ from dataclasses import replace
 from core.audio import Audio
 from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
 from core.errors import DuplicateName, StoreError, UnknownSpeaker, VoiceInDoubt
-from core.names import clean_name, listed, shortened
+from core.names import clean_name, listed, printable, shortened
 from core.recognizer import Recognizer
 from core.segments import Segment, cut
 from core.sources import file
@@ -231,4 +231,4 @@ def _model_id() -> str:
 
 def _note(text: str | None) -> None:
     if text:
-        print(f"note: {text}", file=sys.stderr)
+        print(f"note: {printable(text)}", file=sys.stderr)

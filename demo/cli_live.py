@@ -11,6 +11,7 @@ from pathlib import Path
 
 from core.audio import Audio
 from core.errors import StoreError, reason
+from core.names import printable
 from core.recognizer import Recognizer
 from core.timeline import FORMATS, Answer, Timeline
 from demo.cli_live_view import picture
@@ -57,7 +58,7 @@ def live(
         timeline = Timeline(MIC, recognizer.model_id, ear.moment.closed)
         print("\n".join(talk_time(timeline)), flush=True)
         for note in (*session_full(ear.moment), *disk_full(ear.moment)):
-            print(f"note: {note}", file=sys.stderr)
+            print(f"note: {printable(note)}", file=sys.stderr)
         for path in targets:
             try:
                 _write(path, timeline, ear)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from argparse import Namespace
 
+from core.names import printable
 from core.recognizer import Recognizer
 from core.speakers import SpeakerStore
 
@@ -25,4 +26,4 @@ def opened_recognizer(options: Namespace) -> Recognizer:
 
 def _tell_damage(store: SpeakerStore) -> None:
     if store.notice:
-        print(f"note: {store.notice}", file=sys.stderr)
+        print(f"note: {printable(store.notice)}", file=sys.stderr)

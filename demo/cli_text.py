@@ -6,6 +6,7 @@ import unicodedata
 from collections.abc import Iterable, Sequence
 
 from core.heads import ANSWERS, NOT_ENOUGH_SPEECH, UNKNOWN
+from core.names import printable
 from core.segments import clock
 from core.sources.microphone import Device
 from core.speakers import Profile
@@ -61,7 +62,7 @@ def inputs(devices: Iterable[Device]) -> list[str]:
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
     """Columns two blanks apart."""
-    columns = max(len(row) for row in rows)
+    rows, columns = [[printable(cell) for cell in row] for row in rows], max(len(row) for row in rows)
     widths = [max(width(row[index]) for row in rows if index < len(row)) for index in range(columns)]
     return ["  ".join(padded(cell, widths[i]) for i, cell in enumerate(row)).rstrip() for row in rows]
 

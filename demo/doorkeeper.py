@@ -24,6 +24,8 @@ PASSWORD_VARIABLE = "SPEAKERS_PASSWORD"  # environment: what other computers mus
 MIN_PASSWORD = 10  # characters
 WRONG_PASSWORD_SECONDS = 1.0  # s between two answers to wrong passwords, whoever asks
 ENDPOINTS = ("identify", "enrol", "speakers")  # what other programs may call, see `demo.api`
+UPLOAD = "/gradio_api/upload"
+MAX_BODY = 8_000_000  # bytes of any other request
 UNUSED = re.compile(  # routes of Gradio that this app never needs
     r"(/gradio_api)?/(dev/|vibe-|undo-vibe|process_recording|proxy=|file=[a-z][a-z0-9+.-]+:(?!\\)|run-history|runs\b|"
     r"profiling|monitoring|deep_link|openapi|mcp|run/|api/|"
@@ -117,8 +119,13 @@ class Doorkeeper:
         followed_a_link = scope.get("method") == "GET" and headers.get("sec-fetch-mode") == "navigate"
         if headers.get("sec-fetch-site") in ("cross-site", "same-site") and not followed_a_link:
             return 403, texts.OTHER_SITE
-        if UNUSED.match(unquote(scope["path"])):
+        path = unquote(scope["path"])
+        if UNUSED.match(path):
             return 404, texts.NO_DOOR
+        if scope.get("method") == "POST" and not path.startswith(UPLOAD):  # all of it is read before it is known whose
+            length = headers.get("content-length", "0")
+            if "transfer-encoding" in headers or not length.isdecimal() or int(length) > MAX_BODY:
+                return 413, texts.TOO_LARGE.format(count=MAX_BODY)
         return None
 
 

@@ -20,17 +20,20 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable, Collection, Coroutine, Hashable, Iterable, Iterator
-from contextlib import suppress
+from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qs
 
 from demo.exporting import private_folder
+from demo.own_folder import wipe_left_behind
 
 GRACE_SECONDS = 20.0  # s a page may be away (asleep, reloading its connection) before it counts as gone
 STRAY_SECONDS = 600.0  # s after its last byte in which a file that was sent should have been named by an event
+SLOWER = 6  # times as long for a part while something else is being sent, maybe with it
 LOOK_SECONDS = 60.0  # s between looks at them
 IDLE_SECONDS = 900.0  # s without an event after which a page that came back counts as gone: its heartbeat stays away
 MAX_BODY = 1_000_000  # bytes of a request that are looked through for files
+MAX_FILES = 200  # that one event may bring
 JOIN, HEARTBEAT = "/gradio_api/queue/join", "/gradio_api/heartbeat/"
 ANSWERS = "/gradio_api/queue/data"  # lasts until the last event of a session has ended
 
@@ -90,8 +93,8 @@ def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
         return 0
     root, gone = private_folder(), 0
     parts = [path for path in _in(root) if path.name.startswith("tmp") and path.is_file()]
-    if all(_old(part, older_than) for part in parts):  # several files are sent one after the other
-        gone += sum(map(_discard_unheld, parts))
+    sending = any(not _old(part, older_than) for part in parts)  # several files are sent one after the other
+    gone += sum(_discard_unheld(part) for part in parts if _old(part, older_than * (SLOWER if sending else 1)))
     for folder in _in(root):
         if _SENT.fullmatch(folder.name) and _old(folder, older_than):  # sent whole, maybe after others of its request
             gone += sum(_discard_unheld(path) for path in _in(folder) if _old(path, older_than))
@@ -151,7 +154,7 @@ class Leavings:
         if scope["type"] == "http" and path.startswith(HEARTBEAT):
             await self._followed(path.removeprefix(HEARTBEAT).strip("/"), scope, receive, send)
         elif scope["type"] == "http" and path.rstrip("/") == JOIN:
-            await self._app(scope, self._read(receive), send)
+            await self._joined(scope, receive, send)
         elif scope["type"] == "http" and path.rstrip("/") == ANSWERS:
             await self._answered(scope, receive, send)
         else:
@@ -199,6 +202,7 @@ class Leavings:
             try:
                 if not self._queued():
                     await asyncio.to_thread(sweep_strays, older_than=self._stray)
+                await asyncio.to_thread(wipe_left_behind)  # of an app killed within a minute of this
             except Exception:  # noqa: BLE001 - the next look may go better
                 logging.getLogger("demo").warning("what was sent in vain was not deleted", exc_info=True)
 
@@ -216,19 +220,22 @@ class Leavings:
             await asyncio.to_thread(let_go, path, session)
         await asyncio.to_thread(self._forget, session)
 
-    def _read(self, receive):
-        """`receive` that notes the files an event brings along."""
+    async def _joined(self, scope, receive, send) -> None:
+        """Note the files an event brings along, where Gradio takes it: whoever is not logged in leaves nothing here."""
         body = bytearray()
 
-        async def noted():
+        async def read():
             message = await receive()
             if message["type"] == "http.request" and len(body) <= MAX_BODY:
                 body.extend(message.get("body", b""))
-                if not message.get("more_body"):
-                    self._note(bytes(body))
             return message
 
-        return noted
+        async def answered(message) -> None:
+            if message["type"] == "http.response.start" and message["status"] == 200 and len(body) <= MAX_BODY:
+                self._note(bytes(body))
+            await send(message)
+
+        await self._app(scope, read, answered)
 
     def _note(self, body: bytes) -> None:
         try:
@@ -242,10 +249,19 @@ class Leavings:
             self._set_alarm(session)
         if event in self._apart:
             return
-        for path in set(paths_in(data)):
-            with suppress(OSError, ValueError):  # no path at all
+        for path in set(islice(paths_in(data), MAX_FILES)):
+            if was_sent(path):
                 hold(path, session)
                 self._files[session].add(path)
+
+
+def was_sent(given: str) -> bool:
+    """Does the path lead to a file of a folder in the private one?"""
+    try:
+        path = Path(given).resolve(strict=True)
+    except (OSError, ValueError, RuntimeError):
+        return False
+    return private_folder().resolve() in path.parents[1:] and path.is_file()
 
 
 def paths_in(data: object) -> Iterator[str]:

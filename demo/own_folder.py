@@ -67,12 +67,12 @@ def wipe_left_behind(*, older_than: float = YOUNG_SECONDS) -> int:
     gone = 0
     for folder in Path(tempfile.gettempdir()).glob(f"{PREFIX}*"):
         try:
-            facts = folder.lstat()  # a link of somebody else's making is not followed
+            facts, lock = folder.lstat(), folder / LOCK  # a link of somebody else's making is not followed
             mine = not hasattr(os, "getuid") or facts.st_uid == os.getuid()
-            young = time.time() - facts.st_mtime < older_than
-            if folder.is_symlink() or not (folder / LOCK).is_file() or not mine or young:
+            young = lock.is_file() and time.time() - lock.stat().st_mtime < older_than
+            if folder.is_symlink() or not lock.is_file() or not mine or young:
                 continue
-            with FileLock(folder / LOCK, blocking=False):
+            with FileLock(lock, blocking=False):
                 pass
             shutil.rmtree(folder, ignore_errors=True)
             gone += 1

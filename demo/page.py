@@ -10,15 +10,14 @@ from __future__ import annotations
 import logging
 import threading
 from collections import OrderedDict
-from pathlib import Path
+from itertools import islice
 from typing import Any
 
 import gradio as gr
 
 from core.errors import SourceError, SpeakerError
 from demo import texts
-from demo.exporting import private_folder
-from demo.leavings import hold, let_go, paths_in
+from demo.leavings import MAX_FILES, hold, let_go, paths_in, was_sent
 
 
 class Page(gr.Blocks):
@@ -47,6 +46,8 @@ class Page(gr.Blocks):
         """Raises `gr.Error` with the kind as its title for a file that was not sent, and for a call with values too few
         or too many."""
         public = block_fn.api_visibility == "public"
+        if len(list(islice(paths_in(inputs), MAX_FILES + 1))) > MAX_FILES:
+            raise refusal(SourceError(texts.TOO_MANY_FILES.format(count=MAX_FILES)))
         if not all(map(was_sent, paths_in(inputs))):
             raise refusal(SourceError(texts.API_NOT_SENT if public else texts.FILE_GONE))
         if public and len(inputs) != len(block_fn.inputs):
@@ -90,15 +91,6 @@ def leave(state: Any) -> None:
     for value in list(state.state_data.values()):
         if hasattr(value, "leave"):
             value.leave()
-
-
-def was_sent(given: str) -> bool:
-    """Does the path lead to a file in the private folder?"""
-    try:
-        path = Path(given).resolve(strict=True)
-    except (OSError, ValueError, RuntimeError):
-        return False
-    return private_folder().resolve() in path.parents and path.is_file()
 
 
 def refusal(error: Exception, *, kind: str = "") -> gr.Error:

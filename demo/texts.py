@@ -227,6 +227,8 @@ OPEN_TO_OTHERS = (
     "connection is not encrypted, and browsers give their microphone to localhost and https pages only; see SECURITY.md"
 )
 WRONG_HOST = "This app answers on this computer only, as http://127.0.0.1 or http://localhost."
+TOO_LARGE = "Too much: a request has {count:,} bytes at most, and says how many; files go to /gradio_api/upload."
+TOO_MANY_FILES = "more than {count} files at once: send them a few at a time"
 OTHER_SITE = "This app takes no requests from other sites."
 NO_DOOR = "There is nothing here."
 PORT_TAKEN = "port {port} on {host} cannot be used: another program may have it; choose another with --port"

@@ -11,6 +11,7 @@ from core.cut_off import CutOff
 from core.errors import SourceError
 from core.segments import clock
 
+FOREVER = 1e9  # s: no recording is so long
 Note = Callable[[str], None]  # hears what is odd about a source, in one sentence
 
 
@@ -61,11 +62,11 @@ def cut_off_note(what: CutOff) -> str:
 
 
 def check_range(start: float | None, end: float | None, duration: float | None = None) -> None:
-    """Raise `SourceError` unless 0 <= start < end < infinity, with start before `duration`; all in seconds, None where
+    """Raise `SourceError` unless 0 <= start < end < `FOREVER`, with start before `duration`; all in seconds, None where
     unknown."""
-    if start is not None and not 0 <= start * SAMPLE_RATE < math.inf:
+    if start is not None and not 0 <= start < FOREVER:
         raise SourceError(f"a start of {start} s makes no sense: give seconds from 0 on")
-    if end is not None and not end * SAMPLE_RATE < math.inf:
+    if end is not None and not end < FOREVER:
         raise SourceError(f"an end of {end} s makes no sense: give seconds, or none for the very end")
     if end is not None and not (start or 0.0) < end:
         raise SourceError(f"the range ends at {end:g} s but starts at {start or 0:g} s: give an end after the start")

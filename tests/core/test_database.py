@@ -192,3 +192,19 @@ def test_a_link_to_a_place_that_is_still_empty_is_followed(tmp_path):
     (tmp_path / "home" / "speakers.db").symlink_to(tmp_path / "nowhere" / "speakers.db")
     with pytest.raises(StoreError, match="speakers.db cannot be written .No such file"):
         SpeakerStore(tmp_path / "home")
+
+
+def test_a_link_that_leads_to_itself_is_one_sentence(tmp_path):
+    (tmp_path / "speakers.db").symlink_to("speakers.db")
+    with pytest.raises(StoreError, match="speakers.db cannot be written"):
+        SpeakerStore(tmp_path)
+
+
+def test_a_store_that_lost_its_number_gets_a_new_one_and_odd_wishes_count_as_none(store):
+    enrol(store, "Amina")
+    with store.database.connection() as db:
+        db.execute("DELETE FROM changes")
+        db.execute("INSERT INTO settings VALUES ('sureness', 'abc')")
+    again = SpeakerStore(store.home)
+    assert again.revision() > 0 and not again.sureness()
+    assert [one.name for one in again.profiles()] == ["Amina"]

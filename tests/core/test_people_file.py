@@ -44,9 +44,12 @@ def test_what_goes_out_comes_in(people):
 
 
 def test_what_is_written_can_be_read_or_is_refused_at_once(people, monkeypatch):
-    wordy = replace(people[0].sessions[0], source="a\tb\n\udcff.wav", remark="clipped, " * 1000)
+    wordy = replace(people[0].sessions[0], source="a\tb\n\udcff\x9b31m\u202e.wav", remark="clipped, " * 1000)
     [found] = people_file.read(people_file.write([replace(people[0], sessions=(wordy,))]))
-    assert found.sessions[0].source == "a b ?.wav" and found.sessions[0].remark == wordy.remark[: people_file.MAX_TEXT]
+    assert (
+        found.sessions[0].source == "a b ? 31m .wav"
+        and found.sessions[0].remark == wordy.remark[: people_file.MAX_TEXT]
+    )
     many = replace(people[0], sessions=people[0].sessions[1:] * 201)
     assert same(people_file.read(people_file.write([many])), [many])
     for unfit, says in (
@@ -105,6 +108,8 @@ SPOILS = {
     "too many sessions": lambda d: d["people"][0].update(sessions=d["people"][0]["sessions"][1:] * 2001),
     "a model id with blanks": lambda d: SESSION(d).update(model_id="a b"),
     "a source of two lines": lambda d: SESSION(d).update(source="a\nb"),
+    "a remark that moves the cursor": lambda d: SESSION(d).update(remark="a\x9b31mb"),
+    "a source read backwards": lambda d: SESSION(d).update(source="a\u202eb"),
     "no segment": lambda d: SESSION(d).update(segments=[]),
     "another kind": lambda d: SESSION(d)["segments"][0].update(kind="minute"),
     "a level that is none": lambda d: SESSION(d)["segments"][0].update(level="loud"),

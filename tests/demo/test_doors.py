@@ -1,6 +1,8 @@
 """The running server: nothing outside its folder is served, other sites stay out, others need a password."""
 
+import http.client
 import socket
+from contextlib import closing
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -235,6 +237,17 @@ def test_without_the_password_nothing_is_told(recognizer, folder, monkeypatch):
         )  # under any name, with the word
     finally:
         page.close(verbose=False)
+
+
+@pytest.mark.parametrize("headers", [{"Content-Length": "8000001"}, {"Transfer-Encoding": "chunked"}])
+def test_a_request_that_is_too_large_is_refused_before_it_is_read(server, headers):
+    url = urlsplit(server[1])
+    with closing(http.client.HTTPConnection(url.hostname, url.port, timeout=30)) as line:
+        line.putrequest("POST", "/gradio_api/queue/join")
+        for name, value in headers.items():
+            line.putheader(name, value)
+        line.endheaders()  # and nothing more: whoever waited for it would wait for ever
+        assert line.getresponse().status == 413
 
 
 @pytest.mark.parametrize("host, shown", [("127.1", "127.1"), ("::1", "[::1]")])

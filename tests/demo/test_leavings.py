@@ -262,6 +262,34 @@ def test_what_a_page_had_sent_that_went_away_meanwhile_is_swept_and_nothing_else
     leavings.discard(other)
 
 
+def test_nothing_is_kept_of_who_is_not_logged_in_or_sent_nothing(folder):
+    sent = folder / ("b2" * 32) / "a.wav"
+    sent.parent.mkdir()
+    sent.write_bytes(b"a voice")
+    body = {"session_hash": "s", "fn_index": 0, "data": [{"path": str(sent)}, {"path": "nowhere"}] * 300}
+
+    async def run(status: int) -> leavings.Leavings:
+        async def app(scope, receive, send) -> None:
+            await receive()
+            await send({"type": "http.response.start", "status": status})
+
+        async def receive() -> dict:
+            return {"type": "http.request", "body": json.dumps(body).encode()}
+
+        async def send(message) -> None:
+            pass
+
+        doors = leavings.Leavings(app, forget=print)
+        await doors({"type": "http", "path": leavings.JOIN}, receive, send)
+        return doors
+
+    refused, taken = asyncio.run(run(401)), asyncio.run(run(200))
+    assert not refused._files and not refused._alarms
+    assert taken._files == {"s": {str(sent)}} and leavings.held(sent)
+    leavings.let_go(sent, "s")
+    assert not sent.exists()
+
+
 def test_several_files_that_are_sent_at_once_wait_for_the_last(folder):
     first, last = folder / "tmp1", folder / "tmp2"
     for path in (first, last):
@@ -270,6 +298,11 @@ def test_several_files_that_are_sent_at_once_wait_for_the_last(folder):
     assert leavings.sweep_strays() == 0
     os.utime(last, (time.time() - 2 * leavings.STRAY_SECONDS,) * 2)
     assert leavings.sweep_strays() == 2
+    for path, times in ((first, 7), (last, 0)):  # but not for ever, as something else may always be sent
+        path.write_bytes(b"a voice")
+        os.utime(path, (time.time() - times * leavings.STRAY_SECONDS,) * 2)
+    assert leavings.sweep_strays() == 1 and last.exists()
+    last.unlink()
 
 
 def test_a_file_that_came_whole_long_after_its_last_byte_waits_for_its_event(folder):

@@ -63,7 +63,7 @@ def test_what_a_killed_app_left_goes_with_the_next_one_and_what_runs_is_left_alo
     assert own_folder.wipe_left_behind() == 0  # too young: it might be one that is just being made
     long_ago = time.time() - 3600
     for folder in (left, kept):
-        os.utime(folder, (long_ago, long_ago))
+        os.utime(folder / own_folder.LOCK, (long_ago, long_ago))
     (place / "who-is-speaking-link").symlink_to(place.parent)
     with own_folder.own_folder() as mine:
         assert not left.exists() and (kept / "voice.wav").exists() and mine.exists()
