@@ -193,9 +193,11 @@ def check_unknown(name: str, learned: Learned, people: Sequence[Enrolled], cohor
         )
 
 
-def check_same_person(learned: Learned, name: str, people: Sequence[Enrolled], cohort: Embeddings) -> None:
-    """Raises `EnrolmentRefused` when this recording of `name` is there already, `VoiceInDoubt` when it is not that
-    person's voice. What other weights made of the person cannot be compared."""
+def check_same_person(
+    learned: Learned, name: str, people: Sequence[Enrolled], cohort: Embeddings, *, sure: bool = False
+) -> None:
+    """Raises `EnrolmentRefused` when this recording of `name` is there already, and unless the caller is `sure`
+    `VoiceInDoubt` when it is not that person's voice. What other weights made of the person cannot be compared."""
     person = next((one for one in people if one.profile.name == name), None)
     if person is None:
         return
@@ -204,6 +206,8 @@ def check_same_person(learned: Learned, name: str, people: Sequence[Enrolled], c
             f"this very recording is part of what {shortened(name)} is enrolled with already: record again, best on "
             "another day or through another microphone"
         )
+    if sure:
+        return
     (_, alike), (other, likest) = (
         most_alike(learned.embeddings, [person], cohort),
         most_alike(learned.embeddings, people, cohort),

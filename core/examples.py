@@ -213,7 +213,10 @@ def _rows(folder: Path, split: str, min_segments: int) -> list[Row]:
         counts[row.speaker] = counts.get(row.speaker, 0) + 1
     rows = [row for row in rows if counts[row.speaker] >= min_segments]
     if not rows:
-        raise DatasetError(f"{folder} has no '{split}' segments of speakers with at least {min_segments} of them")
+        raise DatasetError(
+            f"{folder} has no '{split}' segments of speakers with at least {min_segments} of them: "
+            "make it with more speakers, or with another --split or --validation"
+        )
     return rows
 
 

@@ -15,7 +15,7 @@ from itertools import islice
 
 import numpy as np
 
-from core.audio import SEGMENT_SECONDS, Audio, decode, resample, to_flac
+from core.audio import SEGMENT_SECONDS, Audio, decode, resample, stream, to_flac
 from core.embedder import MODELS, Embedder, Embeddings
 from core.enrolment import (
     Enrolment,
@@ -37,6 +37,8 @@ from core.side_by_side import side_by_side
 from core.speakers import EnrolledSegment, PersonRecord, Profile, SpeakerStore
 from core.spectrogram import spectrogram_image
 from core.timeline import Answer, Timeline
+
+Sound = Audio | Iterable[Audio] | str | os.PathLike  # whole, in blocks of 16 kHz, or a file
 
 BATCH = 4  # segments judged together in a recording; several batches at a time
 TURN_SECONDS = 2.0  # s at the end of what is heard live that tell of a change of speaker ...
@@ -83,7 +85,7 @@ class Recognizer:
     def enrol(
         self,
         name: str,
-        sound: Audio | Iterable[Audio],
+        sound: Sound,
         *,
         consent: bool,
         source: str = "file",
@@ -94,20 +96,21 @@ class Recognizer:
     ) -> Enrolment:
         """Learn a person from 30 s of speech (20 s at least, 120 s at most are used). All or nothing.
 
-        `sound`: whole, or in blocks of 16 kHz as `core.audio.stream` gives them. `again`: add a session to a person
-        who is enrolled. `sure`: the caller knows that it is the right voice, whatever it sounds like. `keep_audio`: the
-        person wishes the speech to be kept, so that other weights can learn it anew. `notes`: what was odd about the
-        source, kept with the session. Raises `EnrolmentRefused` with what was found, `VoiceInDoubt` (ask, then insist
-        with `sure`), `InvalidName`, `DuplicateName`, `UnknownSpeaker`, `StoreError`.
+        `sound`: whole, in blocks of 16 kHz as `core.audio.stream` gives them, or a file. `again`: add a session
+        to a person who is enrolled. `sure`: the caller knows that it is the right voice, whatever it sounds
+        like. `keep_audio`: the person wishes the speech to be kept, so that other weights can learn it anew.
+        `notes`: what was odd about the source, kept with the session. Raises `EnrolmentRefused` with what was
+        found, `VoiceInDoubt` (ask, then insist with `sure`), `InvalidName`, `DuplicateName`, `UnknownSpeaker`,
+        `StoreError`.
         """
         name = self.store.get(name).name if again else self.store.free_name(name)
         speech = gather(_blocks(sound))
         learned = learn(speech, self.embedder)
         check_one_voice(speech, learned, self.embedder)
         people, cohort = self.store.embeddings(self.model_id, windows_up_to=0), self.embedder.cohort
-        if again and not sure:
-            check_same_person(learned, name, people, cohort)
-        elif not again and not sure:
+        if again:
+            check_same_person(learned, name, people, cohort, sure=sure)
+        elif not sure:
             check_unknown(name, learned, people, cohort)
         notes = (*notes, *learned.notes)
         profile = (self.store.add_session if again else self.store.add)(
@@ -221,14 +224,14 @@ class Recognizer:
             whole = turn[0]
         return Answer(span, judged, **whole), images[0]
 
-    def identify(self, sound: Audio | Iterable[Audio]) -> Iterator[Answer]:
+    def identify(self, sound: Sound) -> Iterator[Answer]:
         """Answers for a whole recording, 5 s each, as they are made, on all cores; memory stays bounded."""
         segments = cut(_blocks(sound))
         batches = iter(lambda: list(islice(segments, BATCH)), [])
         for answers in side_by_side(self._judged, batches):
             yield from answers
 
-    def timeline(self, sound: Audio | Iterable[Audio], *, source: str = "audio") -> Timeline:
+    def timeline(self, sound: Sound, *, source: str = "audio") -> Timeline:
         """`identify` as one value with turns and exports."""
         return Timeline(source, self.model_id, tuple(self.identify(sound)))
 
@@ -255,6 +258,8 @@ def takes_over(turn: Decision, whole: Decision) -> bool:
 _SILENCE: dict[str, Decision] = {"cnn": SILENT, "ann": SILENT, "both": SILENT}
 
 
-def _blocks(sound: Audio | Iterable[Audio]) -> Iterable[Audio]:
-    """Sound as blocks of 16 kHz; what is whole is resampled where it must be."""
+def _blocks(sound: Sound) -> Iterable[Audio]:
+    """Sound as blocks of 16 kHz; what is whole is resampled where it must be, a file is read."""
+    if isinstance(sound, str | os.PathLike):
+        return stream(sound)
     return [resample(sound)] if isinstance(sound, Audio) else sound

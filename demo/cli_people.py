@@ -108,7 +108,8 @@ def renew(options: Namespace) -> None:
     recognizer = opened_recognizer(options)
     name = recognizer.store.get(options.name).name
     count = recognizer.renew(name)
-    print(f"{name}: {count} {'session' if count == 1 else 'sessions'} renewed")
+    why = "" if count else " (none is of other weights with its speech kept)"
+    print(f"{name}: {count} {'session' if count == 1 else 'sessions'} renewed{why}")
 
 
 def sure(options: Namespace) -> None:

@@ -73,12 +73,14 @@ def plan(
 ) -> list[Task]:
     """Tasks with the split decided: `segment` (the original's), `session` or `book` (whole recordings), `speaker`.
 
-    With `session`, a speaker of one recording goes to training whole; with `book`, a speaker of one book gives whole
-    files of it to validation. A split that the recordings bring along stands. What is drawn for a speaker depends on
-    the seed and the speaker's name, so that another speaker more or less changes nothing for the rest.
+    With `speaker`, one at least validates, where there are two and a share is wanted. With `session`, a speaker of one
+    recording goes to training whole; with `book`, a speaker of one book gives whole files of it to validation. A split
+    that the recordings bring along stands. What is drawn for a speaker depends on the seed and the speaker's name, so
+    that another speaker more or less changes nothing for the rest.
     """
     names = sorted(speakers)
-    held = set(random.Random(seed).sample(names, round(validation * len(names)))) if split == "speaker" else set()
+    some = max(1, round(validation * len(names))) if validation and len(names) > 1 else 0
+    held = set(random.Random(seed).sample(names, some)) if split == "speaker" else set()
     tasks = []
     for name in names:
         chance = random.Random(f"{seed} {name}")

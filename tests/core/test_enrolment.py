@@ -165,6 +165,7 @@ def test_a_voice_that_is_known_already_is_put_in_doubt(empty, voice):
     refuses(empty, VoiceInDoubt, 'sounds like "Jo", who is enrolled already: add a session', "Robin", other)
     refuses(empty, VoiceInDoubt, 'this very recording is enrolled already as "Jo"', "Robin", voice("jo_enrol"))
     refuses(empty, EnrolmentRefused, "this very recording is part of", "Jo", voice("jo_enrol"), again=True)
+    refuses(empty, EnrolmentRefused, "this very recording is part of", "Jo", voice("jo_enrol"), again=True, sure=True)
     refuses(empty, VoiceInDoubt, 'does not sound like "Jo"', "Jo", voice("kofi_enrol"), again=True)
     assert empty.enrol("Robin", other, consent=True, sure=True).profile.name == "Robin"
     empty.enrol("Kofi", voice("kofi_enrol"), consent=True)  # another voice needs no second word

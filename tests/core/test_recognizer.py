@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES, Audio, concatenate, resample
+from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES, Audio, concatenate, resample, stream
 from core.dataset.build import build, find_speakers, plan
 from core.dataset.workers import one_thread
 from core.embedder import Embedder
@@ -285,3 +285,9 @@ def test_what_a_recorded_file_gives_is_what_its_samples_give(five, samples: Path
     by_path = list(five.identify(stream(samples / "mei_test.opus")))
     by_bytes = list(five.identify(stream((samples / "mei_test.opus").read_bytes(), block_seconds=3.0)))
     assert by_path == by_bytes and names(by_path) == ["Mei"] * 3
+
+
+def test_the_name_of_a_file_is_sound_too(five, samples):
+    path = samples / "kofi_test.opus"
+    answers = list(five.identify(path))
+    assert answers and answers == list(five.identify(str(path))) == list(five.identify(stream(path)))
