@@ -213,6 +213,7 @@ def arrays(folder: Path) -> dict[str, np.ndarray]:
         return {name: file[name] for name in file.files if name != "recipe"}
 
 
+@pytest.mark.slow
 def test_stopped_and_resumed_is_as_if_never_stopped(trainer, tmp_path):
     """Weights, optimizer, moving statistics and the random state of dropout: all equal after 12 steps."""
     done, _ = trainer(tmp_path / "whole", every=6)

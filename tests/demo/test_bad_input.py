@@ -228,6 +228,7 @@ print(short, most(sys.argv[2], "0"), file=sys.__stdout__)
 """
 
 
+@pytest.mark.slow
 def test_three_hours_in_bounded_memory(everybody, voice, tmp_path):
     """Speech, three hours of nothing (a sparse file), speech again: all is heard in the memory that 15 s take."""
     hours, speech = 3, (voice("sven_test").samples * 32767).astype("<i2").tobytes()

@@ -88,6 +88,7 @@ def once(shelf, tmp_path_factory):
     return folder, done.stdout, asked
 
 
+@pytest.mark.slow
 def test_a_dataset_of_audiobooks_is_whole(once):
     folder, said, _ = once
     rows = read_rows(folder)

@@ -142,6 +142,7 @@ def test_the_same_seed_gives_the_same_json(folder, evaluate, tmp_path):
     assert json.loads(results[0])["cnn"]["mic"]["tests"] == 5
 
 
+@pytest.mark.slow
 def test_all_enrolled_leaves_the_open_set_null_and_says_so(folder, evaluate, tmp_path, capsys):
     out = tmp_path / "results.json"
     assert evaluate(folder, "--speakers", 9, "--channel", "clean", "--tests", 1, "--json", out) == 0

@@ -185,6 +185,7 @@ def test_no_dataset_is_one_line_and_exit_code_2(tmp_path, script):
     assert not (tmp_path / "run").exists()
 
 
+@pytest.mark.slow
 def test_a_start_that_is_no_run_is_refused(dataset, tmp_path):
     done = train("train_cnn", dataset, "--output", tmp_path / "run", "--start", tmp_path / "nowhere", "--steps", "1")
     assert done.returncode == 2
