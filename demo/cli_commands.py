@@ -11,7 +11,7 @@ from dataclasses import replace
 from core.audio import Audio
 from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
 from core.errors import DuplicateName, StoreError, UnknownSpeaker, VoiceInDoubt
-from core.names import clean_name, listed, printable, shortened
+from core.names import clean_name, listed, shortened
 from core.recognizer import Recognizer
 from core.segments import Segment, cut
 from core.sources import file
@@ -33,7 +33,7 @@ from demo.cli_source import (
     with_silence,
 )
 from demo.cli_store import opened_recognizer, opened_store
-from demo.cli_text import AnswerLines, inputs, people, talk_time
+from demo.cli_text import AnswerLines, inputs, note, people, talk_time
 
 LISTEN_LIMIT_SECONDS = 180.0  # s after which an enrolment by microphone stops waiting for speech
 ENROL_HINT = "python -m demo enrol NAME SOURCE"
@@ -100,8 +100,8 @@ def identify(options: Namespace) -> None:
                 print(line(answers[-1]), flush=True)
     if listening and not answers:
         raise failed[0] if failed else KeyboardInterrupt  # stopped before anything was heard
-    for note in notes:
-        _note(note)
+    for text in notes:
+        _note(text)
     timeline = Timeline(sound.name, recognizer.model_id, tuple(answers))
     print(timeline.export(options.form).rstrip("\n") if options.form else "\n".join(talk_time(timeline)), flush=True)
     if failed:
@@ -231,4 +231,4 @@ def _model_id() -> str:
 
 def _note(text: str | None) -> None:
     if text:
-        print(f"note: {printable(text)}", file=sys.stderr)
+        note(text)

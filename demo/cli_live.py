@@ -11,12 +11,11 @@ from pathlib import Path
 
 from core.audio import Audio
 from core.errors import StoreError, reason
-from core.names import printable
 from core.recognizer import Recognizer
 from core.timeline import FORMATS, Answer, Timeline
 from demo.cli_live_view import picture
 from demo.cli_source import MIC, opened, stop_by_interrupt, until, until_it_fails
-from demo.cli_text import AnswerLines, talk_time
+from demo.cli_text import AnswerLines, note, talk_time
 from demo.live_ear import LiveEar, Moment
 from demo.live_view import disk_full, session_full
 
@@ -57,8 +56,8 @@ def live(
             raise failed[0] if failed else KeyboardInterrupt  # stopped before anything was heard
         timeline = Timeline(MIC, recognizer.model_id, ear.moment.closed)
         print("\n".join(talk_time(timeline)), flush=True)
-        for note in (*session_full(ear.moment), *disk_full(ear.moment)):
-            print(f"note: {printable(note)}", file=sys.stderr)
+        for text in (*session_full(ear.moment), *disk_full(ear.moment)):
+            note(text)
         for path in targets:
             try:
                 _write(path, timeline, ear)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import sys
 from argparse import Namespace
 
-from core.names import printable
 from core.recognizer import Recognizer
 from core.speakers import SpeakerStore
+from demo.cli_text import note
 
 
 def opened_store(options: Namespace) -> SpeakerStore:
@@ -26,4 +25,4 @@ def opened_recognizer(options: Namespace) -> Recognizer:
 
 def _tell_damage(store: SpeakerStore) -> None:
     if store.notice:
-        print(f"note: {printable(store.notice)}", file=sys.stderr)
+        note(store.notice)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
 
@@ -58,6 +59,11 @@ def inputs(devices: Iterable[Device]) -> list[str]:
         remark = "default" if one.default else ""
         rows.append((str(one.index), one.name, f"{one.rate} Hz", str(one.channels), remark))
     return table(rows)
+
+
+def note(text: str) -> None:
+    """What is odd, on standard error, beside the result."""
+    print(f"note: {printable(text)}", file=sys.stderr)
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:

@@ -19,7 +19,7 @@ import re
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable, Collection, Coroutine, Hashable, Iterable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
 from urllib.parse import parse_qs
@@ -91,13 +91,13 @@ def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
     seconds: its page went away meanwhile. How many files."""
     if not os.environ.get("GRADIO_TEMP_DIR"):
         return 0
-    root, gone = private_folder(), 0
-    parts = [path for path in _in(root) if path.name.startswith("tmp") and path.is_file()]
-    sending = any(not _old(part, older_than) for part in parts)  # several files are sent one after the other
-    gone += sum(_discard_unheld(part) for part in parts if _old(part, older_than * (SLOWER if sending else 1)))
-    for folder in _in(root):
-        if _SENT.fullmatch(folder.name) and _old(folder, older_than):  # sent whole, maybe after others of its request
-            gone += sum(_discard_unheld(path) for path in _in(folder) if _old(path, older_than))
+    inside, gone = _in(private_folder()), 0
+    parts = [path for path in inside if path.name.startswith("tmp") and path.is_file()]
+    sending = any(not old(part, older_than) for part in parts)  # several files are sent one after the other
+    gone += sum(_discard_unheld(part) for part in parts if old(part, older_than * (SLOWER if sending else 1)))
+    for folder in inside:
+        if _SENT.fullmatch(folder.name) and old(folder, older_than):  # sent whole, maybe after others of its request
+            gone += sum(_discard_unheld(path) for path in _in(folder) if old(path, older_than))
     return gone
 
 
@@ -109,7 +109,7 @@ def _in(folder: Path) -> list[Path]:
         return []
 
 
-def _old(path: Path, seconds: float) -> bool:
+def old(path: Path, seconds: float) -> bool:
     """Was nothing added for so long? What is gone is old."""
     try:
         return not 0 <= time.time() - path.stat().st_mtime < seconds  # below 0: the clock was put back
@@ -189,10 +189,7 @@ class Leavings:
         self._alarms[session] = asyncio.get_running_loop().call_later(self._idle, self._leave_soon, session, 0.0)
 
     def _leave_soon(self, session: str, wait: float) -> None:
-        self._start(self._gone(session, wait))
-
-    def _start(self, work: Coroutine) -> None:
-        task = asyncio.get_running_loop().create_task(work)
+        task = asyncio.get_running_loop().create_task(self._gone(session, wait))
         self._waiting.add(task)  # the loop itself keeps no hold of it
         task.add_done_callback(self._waiting.discard)
 

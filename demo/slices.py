@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from demo.leavings import held
+from demo.leavings import held, old
 
 SLICE_NAMES = "audio-*.wav"  # as `live.js` calls a slice; Gradio's page calls everything audio.wav
 _STAMP = re.compile(r"audio-(\d{1,12})\.wav")
@@ -31,8 +31,7 @@ def sweep(*, older_than: float = WAITING_SECONDS) -> int:
         return 0
     for path in Path(folder).rglob(SLICE_NAMES):
         try:
-            age = time.time() - path.stat().st_mtime  # below 0: the clock was put back
-            if not 0 <= age < older_than and stamp(path) is not None and not held(path):
+            if old(path, older_than) and stamp(path) is not None and not held(path):
                 path.unlink()
                 gone += 1
         except OSError:

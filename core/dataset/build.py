@@ -170,7 +170,8 @@ def made_of(task: Task) -> str:
     """A hash of everything that decides a speaker's part."""
     noise = names_in(task.noise) if task.copies else []
     settings = [sorted(task.validation_sessions), task.validation_share, task.seed, task.copies, noise, task.shards]
-    unclear = [one.licence for one in task.recordings if _called(one) not in _licences(task)]
+    licences = _licences(task)
+    unclear = [one.licence for one in task.recordings if _called(one) not in licences]
     return fingerprint(task.recordings, settings, *([unclear] if unclear else []))
 
 
