@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from core.errors import StoreError
-from core.speakers import SpeakerStore, find_person, now
+from core.person_rows import find_person
+from core.speakers import SpeakerStore, now
 from core.timeline import Answer
 
 MAX_CORRECTIONS = 2000  # kept; older ones go

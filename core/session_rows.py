@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.enrolled import KINDS, EnrolledSegment, SessionRecord
+from core.enrolled import KINDS, EnrolledSegment, Session, SessionRecord
 from core.errors import StoreError
 from core.names import one_line
 from core.segments import Quality
@@ -44,6 +44,24 @@ def insert_segments(db: sqlite3.Connection, session: int, segments: Sequence[Enr
         f"INSERT INTO segments (session_id, position, {_ROW}) VALUES ({', '.join('?' * 13)})",
         [(session, position, *row) for position, row in enumerate(rows)],
     )
+
+
+def sessions_of(db: sqlite3.Connection, speaker: int) -> list[Session]:
+    """The sessions of a person in the order of enrolment."""
+    qualities: dict[int, list[Quality]] = {}
+    for session, *measured in db.execute(
+        "SELECT session_id, speech, level, clipped, snr, bandwidth FROM segments JOIN sessions s "
+        "ON s.id = session_id WHERE s.speaker_id = ? AND kind = 'segment' ORDER BY session_id, position",
+        (speaker,),
+    ):
+        qualities.setdefault(session, []).append(Quality(*measured))
+    rows = db.execute(
+        "SELECT id, created_at, consent_at, source, model_id, remark, "
+        "EXISTS (SELECT 1 FROM recordings WHERE session_id = id) FROM sessions WHERE speaker_id = ? "
+        "ORDER BY id",
+        (speaker,),
+    )
+    return [Session(*row[:6], bool(row[6]), tuple(qualities.get(row[0], ()))) for row in rows]
 
 
 def session_records(db: sqlite3.Connection, speaker: int) -> tuple[SessionRecord, ...]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import sqlite3
 import time
 from collections.abc import Iterable, Sequence
 
@@ -17,19 +16,12 @@ import numpy as np
 
 from core.database import Database, home_folder
 from core.enrolled import Enrolled, EnrolledSegment, PersonRecord, Profile, Session, SessionRecord
-from core.errors import ConsentMissing, DuplicateName, StoreError, UnknownSpeaker
-from core.names import clean_name, listed, name_key, shortened
-from core.segments import Quality
-from core.session_rows import insert_segments, insert_session, session_records
+from core.errors import ConsentMissing, StoreError
+from core.names import clean_name, name_key, shortened
+from core.person_rows import check_free, find_person, insert_person, profile_of, profiles
+from core.session_rows import insert_segments, insert_session, session_records, sessions_of
 
 __all__ = ["Enrolled", "EnrolledSegment", "Profile", "Session", "SpeakerStore", "clean_name", "home_folder"]
-
-
-_PROFILE = """SELECT p.id, p.name, p.created_at, p.consent_at,
-    (SELECT model_id FROM sessions WHERE speaker_id = p.id ORDER BY id DESC LIMIT 1),
-    (SELECT COUNT(*) FROM sessions WHERE speaker_id = p.id),
-    (SELECT COUNT(*) FROM segments JOIN sessions s ON s.id = session_id WHERE s.speaker_id = p.id AND kind = 'segment')
-    FROM speakers p """
 
 
 class SpeakerStore:
@@ -78,7 +70,7 @@ class SpeakerStore:
         with self.database.change() as db:
             speaker = find_person(db, name).id
             insert_session(db, speaker, session)
-            return _profile(db, speaker)
+            return profile_of(db, speaker)
 
     def add_people(self, people: Iterable[PersonRecord], *, replace: Iterable[str] = ()) -> list[Profile]:
         """Take up people with all their sessions, all or nothing. `replace`: names whose present owners go first.
@@ -89,12 +81,12 @@ class SpeakerStore:
         with self.database.change(scrub=bool(replace)) as db:
             for name in replace:
                 db.execute("DELETE FROM speakers WHERE id = ?", (find_person(db, name).id,))
-            return [_add_person(db, person) for person in people]
+            return [insert_person(db, person) for person in people]
 
     def profiles(self) -> list[Profile]:
         """Everybody, in the order of enrolment."""
         with self.database.connection() as db:
-            return [Profile(*row) for row in db.execute(_PROFILE + "ORDER BY p.id")]
+            return profiles(db)
 
     def get(self, name: str) -> Profile:
         """One person, whatever the case of the letters; raises `UnknownSpeaker` with the names there are."""
@@ -105,7 +97,7 @@ class SpeakerStore:
         """`name` as it would be kept. Raises `InvalidName`, `DuplicateName`."""
         name = clean_name(name)
         with self.database.connection() as db:
-            _check_free(db, name)
+            check_free(db, name)
         return name
 
     def embeddings(self, model_id: str, *, windows_up_to: int | None = None) -> list[Enrolled]:
@@ -123,7 +115,7 @@ class SpeakerStore:
                 "ORDER BY s.speaker_id, s.id, position",
                 {"model": model_id, "most": windows_up_to},
             ).fetchall()
-            profiles = {row[0]: Profile(*row) for row in db.execute(_PROFILE)} if rows else {}
+            people = {one.id: one for one in profiles(db)} if rows else {}
         if not rows:
             return []
         owners, kinds, sessions, starts, sources, *blobs = zip(*rows, strict=True)
@@ -132,7 +124,7 @@ class SpeakerStore:
         firsts = np.flatnonzero(np.diff(owners, prepend=-1))  # of each person's rows
         return [
             Enrolled(
-                profile=profiles[int(owners[first])],
+                profile=people[int(owners[first])],
                 cnn=cnn[first:last],
                 ann=ann[first:last],
                 kinds=kinds[first:last],
@@ -145,38 +137,22 @@ class SpeakerStore:
 
     def outdated(self, model_id: str) -> list[Profile]:
         """People with nothing made by `model_id`: they must enrol again to be recognised by these weights."""
-        query = _PROFILE + (
-            "WHERE NOT EXISTS (SELECT 1 FROM sessions WHERE speaker_id = p.id AND model_id = ?) ORDER BY p.id"
-        )
+        lacking = "NOT EXISTS (SELECT 1 FROM sessions WHERE speaker_id = p.id AND model_id = ?)"
         with self.database.connection() as db:
-            return [Profile(*row) for row in db.execute(query, (model_id,))]
+            return profiles(db, lacking, model_id)
 
     def sessions(self, name: str) -> list[Session]:
         """The sessions of a person in the order of enrolment. Raises `UnknownSpeaker`."""
         with self.database.connection() as db:
             db.execute("BEGIN")
-            speaker = find_person(db, name).id
-            qualities: dict[int, list[Quality]] = {}
-            for session, *measured in db.execute(
-                "SELECT session_id, speech, level, clipped, snr, bandwidth FROM segments JOIN sessions s "
-                "ON s.id = session_id WHERE s.speaker_id = ? AND kind = 'segment' ORDER BY session_id, position",
-                (speaker,),
-            ):
-                qualities.setdefault(session, []).append(Quality(*measured))
-            rows = db.execute(
-                "SELECT id, created_at, consent_at, source, model_id, remark, "
-                "EXISTS (SELECT 1 FROM recordings WHERE session_id = id) FROM sessions WHERE speaker_id = ? "
-                "ORDER BY id",
-                (speaker,),
-            )
-            return [Session(*row[:6], bool(row[6]), tuple(qualities.get(row[0], ()))) for row in rows]
+            return sessions_of(db, find_person(db, name).id)
 
     def records(self, names: Iterable[str] | None = None) -> list[PersonRecord]:
         """Everything that is kept of these people (None: of everybody), in the order of enrolment or as named."""
         with self.database.connection() as db:
             db.execute("BEGIN")
             if names is None:
-                found = [Profile(*row) for row in db.execute(_PROFILE + "ORDER BY p.id")]
+                found = profiles(db)
             else:
                 found = list({one.id: one for one in (find_person(db, name) for name in names)}.values())
             return [
@@ -211,16 +187,16 @@ class SpeakerStore:
                 raise StoreError(f"{shortened(person.name)} has only this session: delete the person instead")
             if not db.execute("DELETE FROM sessions WHERE id = ? AND speaker_id = ?", (session, person.id)).rowcount:
                 raise StoreError("this session is gone already: look at the list of people again")
-            return _profile(db, person.id)
+            return profile_of(db, person.id)
 
     def rename(self, old: str, new: str) -> Profile:
         """Give a person another name. Raises `UnknownSpeaker`, `InvalidName`, `DuplicateName`."""
         new = clean_name(new)
         with self.database.change(scrub=True) as db:
             speaker = find_person(db, old).id
-            _check_free(db, new, but_for=speaker)
+            check_free(db, new, but_for=speaker)
             db.execute("UPDATE speakers SET name = ?, key = ? WHERE id = ?", (new, name_key(new), speaker))
-            return _profile(db, speaker)
+            return profile_of(db, speaker)
 
     def delete(self, name: str) -> Profile:
         """Remove a person and every trace of their voice from the database; returns who it was."""
@@ -285,46 +261,9 @@ def now() -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S+00:00", time.gmtime())
 
 
-def _profile(db: sqlite3.Connection, speaker: int) -> Profile:
-    return Profile(*db.execute(_PROFILE + "WHERE p.id = ?", (speaker,)).fetchone())
-
-
-def find_person(db: sqlite3.Connection, name: str) -> Profile:
-    """The person of that name inside a transaction; raises `UnknownSpeaker` with the names there are."""
-    row = db.execute(_PROFILE + "WHERE p.key = ?", (name_key(str(name)),)).fetchone()
-    if row:
-        return Profile(*row)
-    names = [found for (found,) in db.execute("SELECT name FROM speakers ORDER BY id")]
-    if not names:
-        raise UnknownSpeaker(f"no one is called {shortened(name)}: nobody is enrolled yet")
-    raise UnknownSpeaker(f"no one is called {shortened(name)}; enrolled: {listed(names)}")
-
-
-def _check_free(db: sqlite3.Connection, name: str, *, but_for: int = 0) -> None:
-    taken = db.execute("SELECT name FROM speakers WHERE key = ? AND id != ?", (name_key(name), but_for)).fetchone()
-    if taken:
-        raise DuplicateName(
-            f"{shortened(taken[0])} is enrolled already: use another name, add a session to it, or delete it first"
-        )
-
-
 def _session(
     segments: Sequence[EnrolledSegment], model_id: str, source: str, consent: bool, remark: str, flac: bytes | None
 ) -> SessionRecord:
     if consent is not True:
         raise ConsentMissing("no consent was given: a voice is stored only when the person agrees")
     return SessionRecord(now(), now(), source, model_id, remark, tuple(segments), flac)
-
-
-def _add_person(db: sqlite3.Connection, person: PersonRecord) -> Profile:
-    name = clean_name(person.name)
-    if not person.sessions:
-        raise StoreError(f"{shortened(name)} has no session: record at least 5 s of speech")
-    _check_free(db, name)
-    speaker = db.execute(
-        "INSERT INTO speakers (name, key, created_at, consent_at) VALUES (?, ?, ?, ?)",
-        (name, name_key(name), person.created_at, person.consent_at),
-    ).lastrowid
-    for session in person.sessions:
-        insert_session(db, speaker, session)
-    return _profile(db, speaker)
