@@ -118,7 +118,7 @@ def shown(recognizer: Recognizer, name: str) -> Iterator[Shown]:
 
 def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any], Callable[[], list], list[Any]]:
     """Inside `gr.Blocks`. `people`: the list, whose `select` event says who was pressed on. `form`: the
-    `demo.enrolling.Form` that a session is added with. Returns what is watched, how it is refreshed, and the events
+    `demo.enrol_form.Form` that a session is added with. Returns what is watched, how it is refreshed, and the events
     after which people have changed."""
     import gradio as gr
 

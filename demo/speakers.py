@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from core.recognizer import Recognizer
 from demo import parcel_part, people_view, sure_part, texts
-from demo.enrolling import build_form
+from demo.enrol_form import build_form
 from demo.examples import enrol_examples, missing_examples
 from demo.live import names_of
 from demo.notice_view import notice

@@ -77,7 +77,7 @@ def form(empty):
     from demo.app import build
 
     every = [event.fn for event in build(empty).fns.values()]
-    return {one.__name__: one for one in every if getattr(one, "__module__", "") == "demo.enrolling"}
+    return {one.__name__: one for one in every if getattr(one, "__module__", "") == "demo.enrol_form"}
 
 
 def enrolled(form, take: Take, name: str, where: str, paths: list[str] | None) -> tuple:
