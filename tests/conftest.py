@@ -70,6 +70,26 @@ def shelf():
 
 
 @pytest.fixture
+def media(monkeypatch):
+    """A web server of sound from which links may be fetched: see `tests.core.media_server`."""
+    from tests.core.media_server import MediaServer
+
+    running = MediaServer()
+    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", running.host)
+    yield running
+    running.close()
+
+
+@pytest.fixture(scope="module")
+def sound_server(tmp_path_factory, need_program):
+    """What plays sound into the microphone "pulse": see `tests.core.sound_server`."""
+    from tests.core.sound_server import serving
+
+    with serving(tmp_path_factory.mktemp("pulse"), need_program) as server:
+        yield server
+
+
+@pytest.fixture
 def chance() -> np.random.Generator:
     """A seeded generator."""
     return np.random.default_rng(20_261_123)

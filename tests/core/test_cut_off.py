@@ -12,7 +12,6 @@ from core.cut_off import CutOff
 from core.errors import LinkError
 from core.sources import file
 from core.sources.youtube import fetch
-from tests.core.media_server import MediaServer
 
 SECONDS = 24.0
 KEPT = 0.6  # of the bytes
@@ -83,22 +82,18 @@ def test_the_note_says_where_and_comes_only_to_those_who_listen_to_the_end(whole
     assert len(notes) == 1
 
 
-def test_a_download_that_breaks_off_is_used_as_far_as_it_goes(whole, monkeypatch, tmp_path):
-    server, notes = MediaServer(), []
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
-    server.broken["/talk.wav"] = whole("wav")
-    try:
-        with fetch(server.url("talk.wav"), folder=tmp_path) as download:
-            heard = sum(part.duration for part in download.blocks(note=notes.append))
-            assert download.partial and abs(heard - KEPT * SECONDS) < 1.0
-            assert len(notes) == 1 and "the download broke off at 00:14" in notes[0]
-            list(file.blocks(download.path, 0.0, 10.0))
-        with fetch(server.url("talk.wav"), end=10.0, folder=tmp_path) as download:
-            assert sum(part.duration for part in download.blocks(note=notes.append)) == 10.0
-        assert len(notes) == 1
-        late = fetch(server.url("talk.wav"), start=20.0, folder=tmp_path)
-        with pytest.raises(LinkError, match="the connection broke off"), late as download:
-            next(download.blocks())
-    finally:
-        server.close()
+def test_a_download_that_breaks_off_is_used_as_far_as_it_goes(whole, media, tmp_path):
+    notes = []
+    media.broken["/talk.wav"] = whole("wav")
+    with fetch(media.url("talk.wav"), folder=tmp_path) as download:
+        heard = sum(part.duration for part in download.blocks(note=notes.append))
+        assert download.partial and abs(heard - KEPT * SECONDS) < 1.0
+        assert len(notes) == 1 and "the download broke off at 00:14" in notes[0]
+        list(file.blocks(download.path, 0.0, 10.0))
+    with fetch(media.url("talk.wav"), end=10.0, folder=tmp_path) as download:
+        assert sum(part.duration for part in download.blocks(note=notes.append)) == 10.0
+    assert len(notes) == 1
+    late = fetch(media.url("talk.wav"), start=20.0, folder=tmp_path)
+    with pytest.raises(LinkError, match="the connection broke off"), late as download:
+        next(download.blocks())
     assert list(tmp_path.iterdir()) == []

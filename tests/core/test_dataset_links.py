@@ -16,17 +16,13 @@ from core.protocol import find_people
 from core.transfer import newcomers
 from scripts.create_dataset import main
 from tests.conftest import SAMPLES
-from tests.core.media_server import MediaServer
 
 
 @pytest.fixture
-def server(monkeypatch):
-    running = MediaServer()
+def server(media):
     for name in ("amina_enrol", "amina_test", "kofi_enrol", "kofi_test"):
-        running.files[f"/{name}.ogg"] = (SAMPLES / f"{name}.opus").read_bytes()
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", running.host)
-    yield running
-    running.close()
+        media.files[f"/{name}.ogg"] = (SAMPLES / f"{name}.opus").read_bytes()
+    return media
 
 
 @pytest.fixture

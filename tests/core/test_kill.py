@@ -101,26 +101,21 @@ def base(tmp_path_factory):
     return folder
 
 
-@pytest.mark.skipif(os.name != "posix", reason="needs fork and kill")
-@pytest.mark.parametrize("change", ["enrol", "session", "rename", "delete", "delete_all", "import"])
-def test_killed_at_any_moment(base, tmp_path, change):
+def printed_by(script: str, *words) -> str:
+    """What the script prints in a process of its own."""
     done = subprocess.run(
-        [
-            sys.executable,
-            "-W",
-            "ignore::DeprecationWarning",
-            "-c",
-            SCRIPT,
-            base,
-            tmp_path / "work",
-            change,
-            str(TRIALS),
-        ],
+        [sys.executable, "-W", "ignore::DeprecationWarning", "-c", script, *words],  # of a fork beside threads
         **{"cwd": ROOT, "capture_output": True, "text": True, "timeout": PATIENCE + TRIALS * 2},
         env={**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"},
     )
     assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout)
+    return done.stdout
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs fork and kill")
+@pytest.mark.parametrize("change", ["enrol", "session", "rename", "delete", "delete_all", "import"])
+def test_killed_at_any_moment(base, tmp_path, change):
+    found = json.loads(printed_by(SCRIPT, base, tmp_path / "work", change, str(TRIALS)))
     assert found["other"] == [] and found["unsound"] == found["traces"] == found["notices"] == 0, found
     assert found["before"] + found["after"] == TRIALS and found["killed"] > 0, found
 
@@ -149,13 +144,7 @@ enrol(store, "After all", 1)
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of file size")
 def test_a_full_disk_is_said_and_nothing_is_half_stored(base, tmp_path):
     shutil.copytree(base, tmp_path / "home")
-    done = subprocess.run(
-        [sys.executable, "-c", FULL, tmp_path / "home"],
-        **{"cwd": ROOT, "capture_output": True, "text": True, "timeout": PATIENCE},
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr
-    said, counts = done.stdout.splitlines()
+    said, counts = printed_by(FULL, tmp_path / "home").splitlines()
     whole, profiles = map(int, counts.split())
     assert "cannot be used" in said and "disk is not full" in said
     assert whole == profiles >= 8
@@ -185,13 +174,7 @@ print(len(store.profiles()), sum(trace in bytes_on_disk(store.home) for trace in
 @pytest.mark.skipif(os.name != "posix", reason="needs limits of file size")
 def test_a_disk_too_full_to_erase_is_said_and_the_next_start_erases(base, tmp_path):
     shutil.copytree(base, tmp_path / "home")
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_AT_A_DELETION, tmp_path / "home"],
-        **{"cwd": ROOT, "capture_output": True, "text": True, "timeout": PATIENCE},
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-    )
-    assert done.returncode == 0, done.stderr
-    said, left = done.stdout.splitlines()
+    said, left = printed_by(FULL_AT_A_DELETION, tmp_path / "home").splitlines()
     assert said.startswith("the change was made, but old bytes of what was removed may stay in "), said
     assert "free some space if the disk is full" in said and "another program" not in said
     assert left == "7 0"

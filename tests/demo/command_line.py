@@ -5,11 +5,9 @@ import io
 import os
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
-from functools import cache
 from pathlib import Path
 
 from demo.cli import main
@@ -61,16 +59,6 @@ def interruptible(*arguments: str | Path, **settings) -> Iterator[subprocess.Pop
             yield running
         finally:
             running.kill()  # a test that fails leaves nothing behind
-
-
-@cache
-def everybody_enrolled(folder: Path) -> Path:
-    """A store with the five example people, made once below `folder`; who changes it takes a copy."""
-    home = Path(tempfile.mkdtemp(dir=folder))
-    for name in PEOPLE:
-        done = command("enrol", name, SAMPLES / f"{name.lower()}_enrol.opus", "--yes-consent", "--sure", "--home", home)
-        assert done.code == 0, done.err
-    return home
 
 
 def rows(result: Result) -> list[dict[str, str]]:

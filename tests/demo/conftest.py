@@ -4,7 +4,8 @@ import pytest
 
 from core.embedder import Embedder
 from core.recognizer import Recognizer
-from tests.conftest import free_port
+from tests.conftest import SAMPLES, free_port
+from tests.demo.command_line import PEOPLE, command
 
 GRACE = 0.5  # s
 IDLE = 2.5  # s
@@ -22,6 +23,16 @@ def recognizer(embedder, voice, tmp_path_factory):
     for name in ("Amina", "Kofi"):
         made.enrol(name, voice(f"{name.lower()}_enrol"), consent=True)
     return made
+
+
+@pytest.fixture(scope="session")
+def everybody(tmp_path_factory):
+    """The folder of a store with the five example people, by the command line; who changes it takes a copy."""
+    home = tmp_path_factory.mktemp("everybody")
+    for name in PEOPLE:
+        done = command("enrol", name, SAMPLES / f"{name.lower()}_enrol.opus", "--yes-consent", "--sure", "--home", home)
+        assert done.code == 0, done.err
+    return home
 
 
 @pytest.fixture

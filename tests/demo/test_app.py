@@ -23,7 +23,6 @@ from demo.job import Job, Work
 from demo.sight import AWAY, HIDDEN, layout, visibility
 from demo.take import Take
 from tests.conftest import free_port
-from tests.core.media_server import MediaServer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -105,24 +104,19 @@ def test_a_file_without_sound_is_one_sentence(recognizer, tmp_path):
     assert texts.RESULTS_EMPTY in lanes and html == ""
 
 
-def test_a_link_is_fetched_judged_and_can_be_played(recognizer, tmp_path, monkeypatch):
-    server = MediaServer()
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
+def test_a_link_is_fetched_judged_and_can_be_played(recognizer, media, tmp_path, monkeypatch):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    try:
-        job = Job()
-        work = link_or_file.work_of(None, server.url("voice.wav"), "0:01", "")
-        *_, (status, _, _, player) = link_or_file.listen(recognizer, job, work)
-        assert "notice-good" in status and job.title == "voice"
-        assert [(one.segment.start, one.segment.end) for one in job.answers] == [(1.0, pytest.approx(3.0, abs=0.05))]
-        assert not job.answers[0].both.is_person  # tones
-        assert Path(player).is_file() and [path for path in tmp_path.rglob("*") if path.is_file()] == [Path(player)]
-        job.leave()
-        assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
-        *_, (status, _, _, player) = link_or_file.listen(recognizer, Job(), Work(link=server.url("nothing-here")))
-        assert status.count("notice-error") == 1 and player is None
-    finally:
-        server.close()
+    job = Job()
+    work = link_or_file.work_of(None, media.url("voice.wav"), "0:01", "")
+    *_, (status, _, _, player) = link_or_file.listen(recognizer, job, work)
+    assert "notice-good" in status and job.title == "voice"
+    assert [(one.segment.start, one.segment.end) for one in job.answers] == [(1.0, pytest.approx(3.0, abs=0.05))]
+    assert not job.answers[0].both.is_person  # tones
+    assert Path(player).is_file() and [path for path in tmp_path.rglob("*") if path.is_file()] == [Path(player)]
+    job.leave()
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == []
+    *_, (status, _, _, player) = link_or_file.listen(recognizer, Job(), Work(link=media.url("nothing-here")))
+    assert status.count("notice-error") == 1 and player is None
 
 
 def test_a_recording_that_breaks_off_is_judged_and_it_is_said(recognizer, tmp_path, samples):
@@ -132,25 +126,20 @@ def test_a_recording_that_breaks_off_is_judged_and_it_is_said(recognizer, tmp_pa
     assert "notice-good" in status and "The recording breaks off at 00:" in status
 
 
-def test_of_a_link_the_part_that_is_asked_for_is_learned(empty, voice, tmp_path, monkeypatch):
+def test_of_a_link_the_part_that_is_asked_for_is_learned(empty, media, voice, tmp_path):
     """First Kofi, then Mei: from 0:20 on it is Mei alone; all of it is two voices."""
-    server = MediaServer()
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
     talk = np.concatenate([voice("kofi_enrol").samples[: 20 * SAMPLE_RATE], voice("mei_enrol").samples])
     soundfile.write(tmp_path / "talk.wav", talk, SAMPLE_RATE)
-    server.files["/talk.wav"] = (tmp_path / "talk.wav").read_bytes()
-    form = (empty, Take(), "Mei", True, False, texts.FROM_LINK, None, server.url("talk.wav"), False, False)
-    try:
-        for span, said in (
-            (("0:20", "0:10"), "an end after the start"),
-            (("soon", ""), "no time"),
-            (("", ""), "voice"),
-        ):
-            html, _, done = list(enrolling.enrol(*form, *span))[-1]
-            assert not done and html.count("notice-error") == 1 and said in html
-        html, _, done = list(enrolling.enrol(*form, "0:20", ""))[-1]
-    finally:
-        server.close()
+    media.files["/talk.wav"] = (tmp_path / "talk.wav").read_bytes()
+    form = (empty, Take(), "Mei", True, False, texts.FROM_LINK, None, media.url("talk.wav"), False, False)
+    for span, said in (
+        (("0:20", "0:10"), "an end after the start"),
+        (("soon", ""), "no time"),
+        (("", ""), "voice"),
+    ):
+        html, _, done = list(enrolling.enrol(*form, *span))[-1]
+        assert not done and html.count("notice-error") == 1 and said in html
+    html, _, done = list(enrolling.enrol(*form, "0:20", ""))[-1]
     assert done and "Mei is enrolled" in html
     assert {one.both.name for one in empty.identify(voice("mei_test"))} == {"Mei"}
 
@@ -280,9 +269,7 @@ def test_the_app_starts_without_tensorflow(home):
 def test_a_port_that_is_taken_is_said_and_nothing_is_left(home, monkeypatch, tmp_path):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     monkeypatch.delenv("GRADIO_TEMP_DIR", raising=False)
-    with socket.socket() as holder:
-        holder.bind(("127.0.0.1", 0))
-        holder.listen()
+    with socket.create_server(("127.0.0.1", 0)) as holder:
         port = holder.getsockname()[1]
         with pytest.raises(SpeakerError, match=f"port {port} on 127.0.0.1 cannot be used"):
             launch(home=home, host="127.0.0.1", port=port, open_browser=False)

@@ -14,13 +14,11 @@ import pytest
 import soundfile
 
 from core.audio import SAMPLE_RATE, resample
-from tests.core.media_server import MediaServer
 from tests.demo.command_line import (
     PATIENCE,
     ROOT,
     SAMPLES,
     command,
-    everybody_enrolled,
     process,
     refused,
     rows,
@@ -29,12 +27,6 @@ from tests.demo.command_line import (
 
 SPEECH = SAMPLES / "amina_enrol.opus"
 MEBIBYTE = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def everybody(tmp_path_factory):
-    """A store with the five example people, shared: it is only read."""
-    return everybody_enrolled(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture(autouse=True)
@@ -306,19 +298,15 @@ def test_links_that_lead_nowhere(link, home):
     assert nobody(home)
 
 
-def test_a_server_that_fails(home, monkeypatch, tmp_path):
+def test_a_server_that_fails(home, media, monkeypatch, tmp_path):
     """Not there, nothing there, a page without sound, a download that breaks off: nothing stays in the temp folder."""
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    server = MediaServer()
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
-    try:
-        refused(command("identify", server.url("missing.wav")), "nothing to be had at this link")
-        refused(command("identify", server.url("page.html")), "no sound or video behind this link")
-        refused(command("enrol", "Amina", server.url("cut.wav"), "--yes-consent"), "the connection broke off")
-        refused(command("identify", server.url("voice.wav"), "--from", "10"), "a start of 00:10 lies behind it")
-    finally:
-        server.close()
-    refused(command("identify", server.url("voice.wav")), "the server cannot be reached: check the network connection")
+    refused(command("identify", media.url("missing.wav")), "nothing to be had at this link")
+    refused(command("identify", media.url("page.html")), "no sound or video behind this link")
+    refused(command("enrol", "Amina", media.url("cut.wav"), "--yes-consent"), "the connection broke off")
+    refused(command("identify", media.url("voice.wav"), "--from", "10"), "a start of 00:10 lies behind it")
+    media.close()
+    refused(command("identify", media.url("voice.wav")), "the server cannot be reached: check the network connection")
     assert list(tmp_path.iterdir()) == [] and nobody(home)
 
 

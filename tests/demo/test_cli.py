@@ -21,14 +21,12 @@ from demo import texts
 from demo.cli import free_port, seconds
 from demo.cli_source import kind, with_silence
 from demo.cli_text import padded, width
-from tests.core.media_server import MediaServer
 from tests.demo.command_line import (
     PATIENCE,
     PEOPLE,
     ROOT,
     SAMPLES,
     command,
-    everybody_enrolled,
     interruptible,
     process,
     refused,
@@ -40,12 +38,6 @@ LINE = re.compile(
     r"\d\d:\d\d-\d\d:\d\d  CNN  (\S+) [01]\.\d\d \(next: \S+ [01]\.\d\d\) +ANN  \S+ [01]\.\d\d \(next: .*\)"
     r" +both  (\S+) [01]\.\d\d \(next: \S+ [01]\.\d\d\)"
 )
-
-
-@pytest.fixture(scope="module")
-def everybody(tmp_path_factory):
-    """A store with the five example people, shared: it is only read."""
-    return everybody_enrolled(tmp_path_factory.getbasetemp())
 
 
 @pytest.fixture
@@ -219,14 +211,9 @@ def test_consent_is_asked_on_a_terminal(home):
     assert "Kofi" in command("speakers", "list").out
 
 
-def test_a_link(everybody, monkeypatch):
-    server = MediaServer()
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
-    server.files["/sven.ogg"] = (SAMPLES / "sven_test.opus").read_bytes()
-    try:
-        found = rows(command("identify", server.url("sven.ogg#t=2"), "--csv", "--home", everybody))
-    finally:
-        server.close()
+def test_a_link(everybody, media):
+    media.files["/sven.ogg"] = (SAMPLES / "sven_test.opus").read_bytes()
+    found = rows(command("identify", media.url("sven.ogg#t=2"), "--csv", "--home", everybody))
     assert found[0]["start"] == "2.00"
     assert spoken(found).count("Sven") > len(found) / 2
 
@@ -271,18 +258,14 @@ def test_ctrl_c_stops(everybody, voice, tmp_path):
 
 
 def test_the_next_free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         assert port < free_port("127.0.0.1", port) < port + 100
     assert free_port("127.0.0.1", port) == port
 
 
 def test_the_app_starts_on_the_next_free_port(home):
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        taken.listen()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with interruptible("--no-browser", "--port", str(port), "--home", home) as running:
             assert running.stdout.readline().strip() == texts.STARTING

@@ -17,30 +17,17 @@ from core.recognizer import Recognizer
 from demo.cli_live import judged
 from demo.cli_live_view import picture
 from demo.take import COMPUTER, Take
-from tests.core.test_source_microphone import serving
+from tests.core.sound_server import serving
 from tests.demo.command_line import (
     PATIENCE,
     ROOT,
     SAMPLES,
     command,
-    everybody_enrolled,
     interruptible,
     refused,
     rows,
     spoken,
 )
-
-
-@pytest.fixture(scope="module")
-def everybody(tmp_path_factory):
-    """A store with the five example people, shared: it is only read."""
-    return everybody_enrolled(tmp_path_factory.getbasetemp())
-
-
-@pytest.fixture(scope="module")
-def sound_server(tmp_path_factory, need_program):
-    with serving(tmp_path_factory.mktemp("pulse"), need_program) as server:
-        yield server
 
 
 @pytest.fixture

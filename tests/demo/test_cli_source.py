@@ -14,7 +14,6 @@ from demo.cli_commands import _enrolment_sound
 from demo.cli_source import opened, speech_counted
 from demo.own_folder import LOCK
 from demo.take import Take
-from tests.core.media_server import MediaServer
 from tests.demo.command_line import command, refused
 
 
@@ -63,22 +62,17 @@ def test_every_one_of_many_sources_is_heard(home, voice, tmp_path):
     )
 
 
-def test_a_download_lies_where_the_next_start_wipes_it_if_this_one_is_killed(monkeypatch, tmp_path):
-    server = MediaServer()
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", server.host)
+def test_a_download_lies_where_the_next_start_wipes_it_if_this_one_is_killed(media, monkeypatch, tmp_path):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "system"))
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path / "app"))
     for folder in ("system", "app"):
         (tmp_path / folder).mkdir()
-    try:
-        with opened(server.url("voice.wav")) as sound:
-            next(sound.blocks)
-            [found] = (tmp_path / "system").rglob("audio.*")
-            assert (found.parents[1] / LOCK).is_file()
-        enrolling = Take().fetched(server.url("voice.wav"), [0.0])
-        next(enrolling)
-        assert [path.name for path in (tmp_path / "app").rglob("audio.*")] == ["audio.wav"]
-        enrolling.close()
-    finally:
-        server.close()
+    with opened(media.url("voice.wav")) as sound:
+        next(sound.blocks)
+        [found] = (tmp_path / "system").rglob("audio.*")
+        assert (found.parents[1] / LOCK).is_file()
+    enrolling = Take().fetched(media.url("voice.wav"), [0.0])
+    next(enrolling)
+    assert [path.name for path in (tmp_path / "app").rglob("audio.*")] == ["audio.wav"]
+    enrolling.close()
     assert list((tmp_path / "system").iterdir()) == [] == list((tmp_path / "app").iterdir())

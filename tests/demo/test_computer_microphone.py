@@ -12,7 +12,7 @@ from core.errors import MicrophoneError
 from demo import computer_ear, live, texts
 from demo.computer_ear import ComputerEar
 from demo.live_session import save
-from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
+from tests.core.sound_server import serving
 
 
 def test_a_device_that_is_not_there_is_said(recognizer):
@@ -24,7 +24,7 @@ def test_a_device_that_is_not_there_is_said(recognizer):
     assert sentence.count("notice-error") == 1 and ("31415" in sentence or "microphone" in sentence.lower())
 
 
-def test_this_computers_microphone_names_who_speaks(recognizer, voice, sound_server, tmp_path):  # noqa: F811
+def test_this_computers_microphone_names_who_speaks(recognizer, voice, sound_server, tmp_path):
     soundfile.write(tmp_path / "clip.wav", voice("kofi_test").samples, SAMPLE_RATE)
     ear = ComputerEar()
     ear.start(recognizer, "pulse")

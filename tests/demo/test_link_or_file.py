@@ -21,16 +21,12 @@ from demo.examples import clip
 from demo.exporting import file_stem
 from demo.job import AT_ONCE, FETCH, JUDGE, TURNS, Job, Work
 from demo.link_card import Looked
-from tests.core.media_server import MediaServer
 
 
 @pytest.fixture
-def server(monkeypatch, tmp_path):
-    running = MediaServer()
-    monkeypatch.setenv("SPEAKERS_ALLOW_HOSTS", running.host)
+def server(media, monkeypatch, tmp_path):
     monkeypatch.setenv("GRADIO_TEMP_DIR", str(tmp_path))
-    yield running
-    running.close()
+    return media
 
 
 def picture() -> bytes:

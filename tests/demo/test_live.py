@@ -16,7 +16,6 @@ from demo.computer_ear import ComputerEar
 from demo.live_ear import LiveEar
 from demo.live_session import SavedSession
 from demo.verdict import latest, on_screen
-from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
 
 
 def test_a_session_is_saved_and_its_sound_only_on_request(recognizer, voice, tmp_path, monkeypatch):

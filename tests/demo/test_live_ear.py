@@ -12,7 +12,6 @@ from demo import live, live_view
 from demo.computer_ear import ComputerEar
 from demo.live_ear import RING_SAMPLES, LiveEar
 from demo.slices import stamp
-from tests.core.test_source_microphone import serving, sound_server  # noqa: F401 - a fixture
 
 
 @pytest.mark.parametrize("rate", [16_000, 44_100, 48_000])
