@@ -20,6 +20,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.curves import BINS, reliability
 from core.embedder import MODELS, Embeddings
 from core.heads import Calibration, fit_svms, probabilities, rivalry
 from core.nearness import measure_nearness
@@ -190,15 +191,7 @@ def _lost(log_odds: np.ndarray, truth: np.ndarray) -> np.ndarray:
     return -np.log(np.maximum(hit, 1e-12))
 
 
-def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int = 10) -> float:
+def expected_calibration_error(confidence: np.ndarray, correct: np.ndarray, *, bins: int = BINS) -> float:
     """Mean gap between stated probability and frequency of being right, over equal-width bins (Guo et al. 2017);
     nan of nothing."""
-    if not len(confidence):
-        return float("nan")
-    place = np.minimum((confidence * bins).astype(int), bins - 1)
-    gaps = [
-        np.mean(place == b) * abs(confidence[place == b].mean() - correct[place == b].mean())
-        for b in range(bins)
-        if np.any(place == b)
-    ]
-    return float(sum(gaps))
+    return reliability(confidence, correct, bins=bins).error

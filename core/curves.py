@@ -31,11 +31,13 @@ class PrecisionRecall:
 class Det:
     """Detection error trade-off (Martin et al. 1997), from the lowest threshold to the highest: the fraction of untrue
     trials that pass, `accepts` (k,) from 1 to 0, and of true ones that do not, `rejects` (k,) from 0 to 1.
-    `equal`: where both are the same, interpolated; nan where either kind of trial is missing."""
+    `equal`: where both are the same, interpolated linearly between the two neighbouring points; `threshold`: the score
+    there; both nan where either kind of trial is missing."""
 
     accepts: np.ndarray
     rejects: np.ndarray
     equal: float
+    threshold: float
 
 
 @dataclass(frozen=True, eq=False)
@@ -100,16 +102,22 @@ def precision_recall(truth: np.ndarray, scores: np.ndarray) -> PrecisionRecall:
 def det(truth: np.ndarray, scores: np.ndarray) -> Det:
     """`truth`: bool, `scores`: higher = more likely true; both of any one shape."""
     truth, scores = np.ravel(truth).astype(bool), np.ravel(scores)
-    same, different = np.sort(scores[truth]), np.sort(scores[~truth])
+    return det_between(scores[truth], scores[~truth])
+
+
+def det_between(same: np.ndarray, different: np.ndarray) -> Det:
+    """`same`, `different`: scores of true trials and of untrue ones, of any shape."""
+    same, different = np.sort(np.ravel(same)), np.sort(np.ravel(different))
     if not len(same) or not len(different):
-        return Det(np.zeros(0), np.zeros(0), float("nan"))
-    thresholds = np.append(np.unique(scores), np.inf)
+        return Det(np.zeros(0), np.zeros(0), float("nan"), float("nan"))
+    thresholds = np.append(np.unique(np.concatenate([same, different])), np.inf)
     rejects = np.searchsorted(same, thresholds, side="left") / len(same)
     accepts = 1.0 - np.searchsorted(different, thresholds, side="left") / len(different)
-    gap = rejects - accepts  # rises from -1 to 1
-    after = int(np.argmax(gap >= 0.0))
-    part = -gap[after - 1] / (gap[after] - gap[after - 1])
-    return Det(accepts, rejects, float(rejects[after - 1] + part * (rejects[after] - rejects[after - 1])))
+    after = int(np.argmax(rejects >= accepts))  # never 0: the lowest threshold accepts all, infinity rejects all
+    gap, before = rejects[after] - accepts[after], accepts[after - 1] - rejects[after - 1]
+    rate = rejects[after - 1] + before / (before + gap) * (rejects[after] - rejects[after - 1])
+    threshold = thresholds[after] if np.isfinite(thresholds[after]) else thresholds[after - 1]
+    return Det(accepts, rejects, float(rate), float(threshold))
 
 
 def reliability(stated: np.ndarray, right: np.ndarray, *, bins: int = BINS) -> Reliability:

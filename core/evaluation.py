@@ -10,6 +10,7 @@ from math import comb
 import numpy as np
 
 from core.calibration import expected_calibration_error
+from core.curves import det_between
 from core.embedder import Embeddings
 from core.heads import ANSWERS, Calibration, Heads, probabilities
 from core.resampling import Detail, drawn_again, interval, resampled_eer, resampled_share
@@ -50,19 +51,11 @@ class Cell:
 def equal_error_rate(same: np.ndarray, different: np.ndarray) -> tuple[float, float]:
     """Where false accepts and false rejects are equally frequent: (rate from 0 to 1, threshold).
 
-    `same`, `different`: scores of pairs of one person and of two, higher = more alike, any shape. The rate is
-    interpolated linearly between the two neighbouring operating points.
+    `same`, `different`: scores of pairs of one person and of two, higher = more alike, any shape. See
+    `core.curves.Det`.
     """
-    same, different = np.sort(np.ravel(same)), np.sort(np.ravel(different))
-    if not len(same) or not len(different):
-        return float("nan"), float("nan")
-    thresholds = np.append(np.unique(np.concatenate([same, different])), np.inf)
-    reject = np.searchsorted(same, thresholds, side="left") / len(same)
-    accept = 1.0 - np.searchsorted(different, thresholds, side="left") / len(different)
-    after = int(np.argmax(reject >= accept))  # never 0: the lowest threshold accepts all, infinity rejects all
-    gap, before = reject[after] - accept[after], accept[after - 1] - reject[after - 1]
-    rate = reject[after - 1] + before / (before + gap) * (reject[after] - reject[after - 1])
-    return float(rate), float(thresholds[after] if np.isfinite(thresholds[after]) else thresholds[after - 1])
+    curve = det_between(same, different)
+    return curve.equal, curve.threshold
 
 
 def miss_rate(same: np.ndarray, different: np.ndarray, *, accepted: float = 0.01) -> float:

@@ -58,11 +58,13 @@ def test_without_a_true_trial_there_is_nothing_to_find():
     assert np.isnan(precision_recall(np.zeros(0, bool), np.zeros(0)).average)
 
 
-def test_the_calibration_error_is_that_of_the_calibration(chance):
+def test_the_calibration_error_is_the_mean_gap_over_all_answers(chance):
     stated = chance.random(400)
     right = chance.random(400) < stated**2
-    curve = reliability(stated, right)
-    assert curve.error == pytest.approx(expected_calibration_error(stated, right)) and curve.error > 0.05
+    curve, place = reliability(stated, right), (stated * 10).astype(int)
+    gaps = [np.mean(place == b) * abs(stated[place == b].mean() - right[place == b].mean()) for b in range(10)]
+    assert curve.error == pytest.approx(sum(gaps)) and curve.error > 0.05
+    assert expected_calibration_error(stated, right) == curve.error
     assert curve.counts.sum() == 400 and len(curve.stated) == 10
     assert np.isnan(reliability(np.zeros(0), np.zeros(0)).error)
 
