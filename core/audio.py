@@ -102,13 +102,7 @@ def decode(source: Source, *, max_seconds: float = 1800.0) -> Audio:
     `source`: path, bytes, or a binary file object. Raises `DecodeError` when it holds no sound, `AudioTooLong`
     beyond `max_seconds` (use `stream` for long files).
     """
-    parts, seconds = [], 0.0
-    for part in stream(source, max_seconds=max_seconds):
-        seconds += part.duration
-        if seconds > max_seconds:
-            raise AudioTooLong(_too_long("the audio", max_seconds))
-        parts.append(part)
-    return concatenate(parts)
+    return concatenate(list(stream(source, max_seconds=max_seconds)))
 
 
 def to_flac(audio: Audio) -> bytes:
@@ -130,9 +124,9 @@ def stream(
     """Decode piece by piece: 16 kHz mono `Audio` of `block_seconds` each (the last one shorter).
 
     Memory stays bounded whatever the length. What is left of a damaged file is used as far as it goes, and `cut_off` is
-    called at its end. Raises `DecodeError` when there is no sound in it, or when it breaks off
-    before any came, or when it takes more work than any real recording (a decompression bomb); `AudioTooLong` beyond
-    `max_seconds`, at once where the file itself says how long it is.
+    called at its end. Raises `DecodeError` when there is no sound in it, when it breaks off before any came, or when it
+    takes more work than any real recording (a decompression bomb); `AudioTooLong` beyond `max_seconds`, at once where
+    the file itself says how long it is.
     """
     name, handle = _open(source)
     try:

@@ -15,7 +15,7 @@ import numpy as np
 
 from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES
 from core.segments import fit, normalise
-from core.spectrogram import BANDS, DB_MIN, DB_STEP, FMAX, FMIN, HOP, hz_to_mel
+from core.spectrogram import BANDS, DB_MIN, DB_STEP, FMAX, FMIN, HOP, hz_to_mel, to_grey
 
 _POWER_OF_GREY = (10.0 ** ((np.arange(256) * DB_STEP + DB_MIN) / 10.0)).astype(np.float32)
 
@@ -47,8 +47,7 @@ class SpectrogramAugmenter:
         clean = power.copy()
         for index in range(len(crops)):
             power[index] = self._one(power[index], clean, index, chance)
-        grey = (10.0 * np.log10(np.maximum(power, 1e-10)) - DB_MIN) / DB_STEP
-        grey = np.clip(np.rint(grey), 0, 255).astype(np.uint8)
+        grey = to_grey(power)
         for image in grey:
             if chance.random() < self.chances.masks:
                 _mask(image, chance)
@@ -245,7 +244,7 @@ def room_response(chance: np.random.Generator) -> np.ndarray:
 def measured_rooms(folder: Path) -> tuple[np.ndarray, ...]:
     """The impulse responses of a folder: from their direct sound on, 1 s at most, energy 1; float32."""
     from core.audio import decode
-    from core.dataset.build import audio_files
+    from core.dataset.recordings import audio_files
 
     found = []
     for path in audio_files(folder):

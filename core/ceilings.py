@@ -92,7 +92,7 @@ def needs(embedder: Embedder, people: int) -> dict[str, Needs]:
     shares = spectral.FRAMES * spectral.CLASSES
     size, cohort = embedder.description["embedding"], len(embedder.cohort)
     return {
-        "resample": Needs(products=2.0 * RESAMPLE_TAPS * SEGMENT_SAMPLES, bytes=sound * (1 + RATE_IN / 16_000)),
+        "resample": Needs(products=2.0 * RESAMPLE_TAPS * SEGMENT_SAMPLES, bytes=sound * (1 + RATE_IN / SAMPLE_RATE)),
         "activity": Needs(
             products=2.0 * taps * SEGMENT_SAMPLES / 4,
             ffts=2 * tens * fft_operations(activity.VOICING_FRAME + lag)

@@ -20,7 +20,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -56,7 +56,7 @@ class Surroundings:
     """
 
     noise: tuple[Path, ...] = ()
-    voices: Sequence[Audio] = field(default=())
+    voices: Sequence[Audio] = ()
 
 
 NOWHERE = Surroundings()
@@ -65,7 +65,8 @@ NOWHERE = Surroundings()
 def apply(channel: str, audio: Audio, *, chance: np.random.Generator, around: Surroundings = NOWHERE) -> Audio:
     """`audio` (16 kHz) as it arrives through `channel`, one of `CHANNELS`.
 
-    Raises `ValueError` for another rate or channel, and for babble without other voices.
+    Raises `ValueError` for another rate or channel, `DatasetError` for babble without other voices, and `AudioError`
+    for noise without any sound in its files.
     """
     if channel not in CHANNELS:
         raise ValueError(f"there is no channel {channel!r}: choose from {', '.join(CHANNELS)}")

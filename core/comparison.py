@@ -16,8 +16,8 @@ import numpy as np
 from core import curves
 from core.audio import SEGMENT_SECONDS
 from core.embedder import MODELS, Embeddings, joined
+from core.enrolled import Enrolled
 from core.heads import ANSWERS, UNKNOWN, Calibration, Decision, Heads, probabilities
-from core.speakers import Enrolled
 
 METHODS = (*ANSWERS, "cosine")
 PROTOCOLS = ("segment", "session")  # what is left out

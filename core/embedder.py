@@ -9,6 +9,7 @@ pretrained/cohort.npz    embeddings of training voices under both models: what "
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -157,8 +158,6 @@ class Embedder:
         return content
 
     def _cohort(self) -> Embeddings:
-        import io
-
         with np.load(io.BytesIO(self._checked("cohort")), allow_pickle=False) as file:
             return Embeddings(*(file[name].astype(np.float32) for name in MODELS))
 

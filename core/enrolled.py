@@ -11,6 +11,7 @@ from core.segments import Quality
 
 # A 5 s segment, or an overlapping window in a simulated room (`core.rooms`) that only helps to train the head.
 KINDS = ("segment", "window")
+LENGTH_TOLERANCE = 0.01  # of an embedding's length 1
 
 
 @dataclass(frozen=True)
@@ -101,3 +102,9 @@ class PersonRecord:
     created_at: str
     consent_at: str
     sessions: tuple[SessionRecord, ...]
+
+
+def is_embedding(values: np.ndarray) -> bool:
+    """Are these finite numbers of length 1, (D,), as networks make them? Asked of what comes from a file."""
+    length = float(np.linalg.norm(values.astype(np.float64)))
+    return bool(np.isfinite(values).all()) and abs(length - 1.0) <= LENGTH_TOLERANCE

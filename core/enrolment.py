@@ -14,7 +14,7 @@ from itertools import pairwise
 import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, concatenate
-from core.coherence import SAME_PERSON, SAME_VOICE, Coherence, coherence, likeness
+from core.coherence import SAME_PERSON, SAME_VOICE, coherence, likeness
 from core.embedder import MODELS, Embedder, Embeddings, joined
 from core.enrolled import Enrolled, EnrolledSegment, Profile
 from core.errors import EnrolmentRefused, VoiceInDoubt
@@ -44,13 +44,12 @@ class Enrolment:
     @property
     def warnings(self) -> list[str]:
         """Problems found that did not prevent the enrolment, each once."""
-        found = dict.fromkeys(self.notes)
-        found |= dict.fromkeys(problem for one in self.qualities for problem in one.problems())
+        found = [*self.notes, *(problem for one in self.qualities for problem in one.problems())]
         if self.speech < ENROL_SECONDS:
-            found[f"{self.speech:.0f} s of speech will do, {ENROL_SECONDS:.0f} s are better: add another session"] = (
-                None
+            found.append(
+                f"{self.speech:.0f} s of speech will do, {ENROL_SECONDS:.0f} s are better: add another session"
             )
-        return list(found)
+        return list(dict.fromkeys(found))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,10 +71,9 @@ class Speech:
 
 @dataclass(frozen=True, eq=False)
 class Learned:
-    """Segments and windows of speech with their embeddings. `poor`: segments left out. `notes`: what was odd."""
+    """Segments and windows of speech with their embeddings. `notes`: what was odd, and what was left out."""
 
     segments: tuple[EnrolledSegment, ...]
-    poor: tuple[Quality, ...] = ()
     notes: tuple[str, ...] = ()
 
     @property
@@ -138,7 +136,7 @@ def learn(speech: Speech, embedder: Embedder) -> Learned:
     notes = [*speech.notes]
     if poor:
         notes.append(f"{len(poor)} bad {'segment is' if len(poor) == 1 else 'segments are'} left out: {_why(poor)}")
-    return Learned(segments, poor, tuple(notes))
+    return Learned(segments, tuple(notes))
 
 
 def _too_little(speech: Speech, seconds: float, poor: Sequence[Quality]) -> str:
@@ -162,19 +160,17 @@ def _why(poor: Sequence[Quality]) -> str:
     return "; ".join(dict.fromkeys(problem for one in poor for problem in one.problems()))
 
 
-def check_one_voice(speech: Speech, learned: Learned, embedder: Embedder) -> Coherence:
-    """How coherent it is; raises `EnrolmentRefused` when more than one voice speaks."""
+def check_one_voice(speech: Speech, learned: Learned, embedder: Embedder) -> None:
+    """Raises `EnrolmentRefused` when more than one voice speaks."""
     audio, step = speech.audio, WINDOW_STEP_SECONDS
     pieces = (audio.between(index * step, (index + 1) * step) for index in range(int(audio.duration / step)))
     judged = [prepare_judged(piece) for piece in pieces]
     halves = embedder.embed([samples for samples, quality in judged if not quality.poor])
-    found = coherence(learned.embeddings, halves, embedder.cohort)
-    if not found.one_voice:
+    if not coherence(learned.embeddings, halves, embedder.cohort).one_voice:
         raise EnrolmentRefused(
             "this does not sound like one voice: somebody else speaks in it, or the microphone or the place changed; "
             "nothing was stored. Record one person alone, in one go; add other recordings as further sessions"
         )
-    return found
 
 
 def check_unknown(name: str, learned: Learned, people: Sequence[Enrolled], cohort: Embeddings) -> None:

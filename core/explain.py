@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.audio import SAMPLE_RATE
 from core.embedder import BATCH, Embedder, Embeddings
 from core.feature_words import Family, families
 from core.heads import Heads
@@ -33,7 +34,7 @@ REGIONS = (
     "the upper formants: the length and shape of the throat",
     "the hiss of s and f, and breath",
 )
-FRAME_SECONDS = HOP / 16_000.0
+FRAME_SECONDS = HOP / SAMPLE_RATE
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,7 +51,7 @@ class Occlusion:
     def regions(self) -> list[float]:
         """Part of the evidence (positive drops) in each of `REGIONS`, summing to 1; zeros where there is none."""
         evidence = np.maximum(self.drops, 0.0)
-        edges = band_edges(len(self.drops))
+        edges = group_edges(len(self.drops))
         shares = np.zeros(len(REGIONS))
         for band, amount in enumerate(evidence.sum(axis=1)):
             low, high = edges[band], edges[band + 1]
@@ -61,7 +62,7 @@ class Occlusion:
     def strongest(self) -> tuple[float, float, float, float]:
         """The patch whose loss costs most: from and to in seconds of speech, from and to in Hz."""
         band, moment = np.unravel_index(self.drops.argmax(), self.drops.shape)
-        width, edges = FRAMES * FRAME_SECONDS / self.drops.shape[1], band_edges(len(self.drops))
+        width, edges = FRAMES * FRAME_SECONDS / self.drops.shape[1], group_edges(len(self.drops))
         return moment * width, (moment + 1) * width, float(edges[band]), float(edges[band + 1])
 
 
@@ -94,7 +95,7 @@ class Contributions:
     parts: tuple[Contribution, ...]
 
 
-def band_edges(count: int) -> np.ndarray:
+def group_edges(count: int) -> np.ndarray:
     """Edges in Hz of `count` groups of mel bands, (count + 1,)."""
     low, high = hz_to_mel(FMIN), hz_to_mel(FMAX)
     places = np.linspace(0, BANDS, count + 1).round() / BANDS

@@ -23,7 +23,7 @@ from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resampl
 from core.augment import Chances, WaveformAugmenter
 from core.calibration import Voice
 from core.compensation import compensate, compensation
-from core.dataset.build import Recording
+from core.dataset.recordings import Recording
 from core.dataset.variants import SPEEDS
 from core.dataset.workers import processes
 from core.embedder import MODELS, Embedder, Embeddings, joined, with_windows
@@ -48,7 +48,7 @@ def held_out_voices(
     workers: int = 1,
     progress: Callable = iter,
 ) -> list[Voice]:
-    """The `names` among `speakers` (see `core.dataset.build.find_speakers`) with enough speech, at every speed, as
+    """The `names` among `speakers` (see `core.dataset.recordings.find_speakers`) with enough speech, at every speed, as
     embeddings of the networks in the folder `pretrained`.
 
     Raises `DatasetError` when there are fewer than ten.

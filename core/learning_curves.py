@@ -58,7 +58,7 @@ class Voices:
             names=tuple(self.names[place] for place in places),
             segments=tuple(self.segments[place] for place in places),
             windows=tuple(self.windows[place] for place in places),
-            tests=Embeddings(self.tests.cnn[mine], self.tests.ann[mine]),
+            tests=self.tests.rows(mine),
             owner=np.searchsorted(places, self.owner[mine]),
             same_recording=self.same_recording[mine],
         )
@@ -145,4 +145,5 @@ def genders_of(folder: Path, table: Path | None = None) -> dict[str, str]:
 
 
 def _first(one: Embeddings, count: int) -> Embeddings:
+    """As far as there are so many."""
     return Embeddings(one.cnn[:count], one.ann[:count])

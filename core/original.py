@@ -8,6 +8,7 @@ training speakers and a random 70/30 split of segments of the same recordings. N
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -62,8 +63,6 @@ def train(
     network: str, values: np.ndarray, speakers: np.ndarray, *, epochs: int, seed: int = 0
 ) -> tuple[object, Schooling]:
     """`values`: see `inputs`. `speakers`: int (n,). Returns the body (input -> embedding) and how it went."""
-    import time
-
     import keras
 
     from core.networks import ARCHITECTURES, with_softmax_head
@@ -74,14 +73,14 @@ def train(
     held, kept = order[: round(VALIDATION * len(order))], order[round(VALIDATION * len(order)) :]
     if network == "original_ann":
         body.get_layer("standardise").adapt(values[kept])
-    model = with_softmax_head(body, int(speakers.max()) + 1)
+    people = int(speakers.max()) + 1
+    model = with_softmax_head(body, people)
     optimizer = keras.optimizers.RMSprop(1e-4) if network == "original_cnn" else keras.optimizers.Adam()
     model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])
     began = time.monotonic()
     model.fit(values[kept], speakers[kept], batch_size=32, epochs=epochs, verbose=0)
     seconds = time.monotonic() - began
     _, right = model.evaluate(values[held], speakers[held], verbose=0)
-    people = int(speakers.max()) + 1
     done = Schooling(network, people, len(values), epochs, seconds, int(body.count_params()), float(right))
     return body, done
 

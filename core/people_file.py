@@ -14,7 +14,7 @@ import re
 
 import numpy as np
 
-from core.enrolled import KINDS, EnrolledSegment, PersonRecord, SessionRecord
+from core.enrolled import KINDS, EnrolledSegment, PersonRecord, SessionRecord, is_embedding
 from core.errors import PeopleFileError, SpeakerError
 from core.names import MAX_TEXT, clean_name, name_key, one_line, printable, shortened
 from core.segments import Quality
@@ -26,7 +26,6 @@ MAX_PEOPLE, MAX_SESSIONS = 20_000, 2_000  # people, sessions of one
 MAX_SEGMENTS = 200  # segments and windows of a session
 MAX_DIMS = 4096  # values of an embedding
 MAX_FLAC = 16 * 1024 * 1024  # bytes of a session's speech
-UNIT_TOLERANCE = 0.01  # embeddings have length 1
 SCRYPT = {"n": 2**16, "r": 8, "p": 1}  # 64 MB and a fraction of a second for each passphrase tried
 MIN_PASSPHRASE = 8  # characters
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\+00:00")
@@ -215,7 +214,7 @@ def _segment_in(segment: object, where: str) -> EnrolledSegment:
         if not content or len(content) % 4:
             raise PeopleFileError(f"{where}: the {model} embedding is no list of float32")
         vector = np.frombuffer(content, "<f4").astype(np.float32)
-        if not np.isfinite(vector).all() or abs(float(np.linalg.norm(vector)) - 1.0) > UNIT_TOLERANCE:
+        if not is_embedding(vector):
             raise PeopleFileError(f"{where}: the {model} embedding is not finite numbers of length 1")
         vectors.append(vector)
     return EnrolledSegment(segment["kind"], _number(segment, "start", where), quality, *vectors)

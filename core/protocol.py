@@ -26,7 +26,7 @@ import numpy as np
 from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, stream
 from core.calibration import NEUTRAL
 from core.channels import Surroundings, apply
-from core.dataset.build import EXTENSIONS
+from core.dataset.recordings import EXTENSIONS
 from core.embedder import Embeddings
 from core.enrolment import MAX_ENROL_SECONDS, MIN_ENROL_SECONDS
 from core.errors import AudioError, DatasetError, EnrolmentRefused

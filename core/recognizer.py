@@ -17,6 +17,7 @@ import numpy as np
 
 from core.audio import SEGMENT_SECONDS, Audio, decode, resample, stream, to_flac
 from core.embedder import MODELS, Embedder, Embeddings
+from core.enrolled import EnrolledSegment, PersonRecord, Profile
 from core.enrolment import (
     Enrolment,
     Speech,
@@ -29,12 +30,11 @@ from core.enrolment import (
 )
 from core.errors import EnrolmentRefused, StoreError
 from core.heads import CROWD, SILENT, Calibration, Decision, Heads
-from core.microphone_match import differences
 from core.names import shortened
-from core.segments import Quality, Segment, cut, prepare_judged
+from core.segments import Segment, cut, prepare_judged
 from core.self_check import SessionGain, Trial, left_out, session_gains
 from core.side_by_side import side_by_side
-from core.speakers import EnrolledSegment, PersonRecord, Profile, SpeakerStore
+from core.speakers import SpeakerStore
 from core.spectrogram import spectrogram_image
 from core.timeline import Answer, Timeline
 
@@ -188,14 +188,6 @@ class Recognizer:
         person = next((one for one in people if one.profile.name == name), None)
         others = [one for one in people if one is not person]
         return most_alike(person.segments, others, self.embedder.cohort) if person is not None and others else None
-
-    def mismatch(self, name: str, now: Sequence[Quality]) -> list[str]:
-        """How the microphone in use differs from the person's enrolment, see `core.microphone_match.differences`.
-
-        `now`: the qualities of what was heard last. Raises `UnknownSpeaker`.
-        """
-        sessions = self.store.sessions(name)
-        return differences([quality for session in sessions for quality in session.qualities], now)
 
     def judge(self, sound: Audio, *, at: float = 0.0) -> Answer:
         """One segment (5 s or less; what live use judges every second), which began at `at` seconds."""

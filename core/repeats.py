@@ -17,7 +17,7 @@ def without_repeats(speech: Audio) -> tuple[Audio, float]:
 
     Loudness does not matter, nor does another encoding of the same recording.
     """
-    size, whole = round(PIECE_SECONDS * SAMPLE_RATE), len(speech) - len(speech) % 4
+    size, whole = round(PIECE_SECONDS * SAMPLE_RATE), len(speech) - len(speech) % (SAMPLE_RATE // RATE)
     heard = repeated(Audio(speech.samples[:whole]))
     if not heard.any():
         return speech, 0.0

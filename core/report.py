@@ -21,7 +21,7 @@ from core import chart_svg
 from core.chart import Chart, Matrix
 from core.errors import DatasetError
 
-ORDER = ("transfer", "channels", "lengths", "enrolment", "people", "gender", "calibration", "speed", "architectures")
+ORDER = ("transfer", "channels", "lengths", "enrolment", "people", "gender", "speed", "architectures")
 HTML = "report.html"
 
 

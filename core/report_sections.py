@@ -182,7 +182,7 @@ def speed(embedder: Embedder, sound: Audio, command: str) -> Section:
     samples = prepare(sound)
     image, row = spectrogram_image(samples)[None], feature_row(samples)[None]
     cohort = embedder.cohort
-    people = [_part(cohort, i * 6, i * 6 + 6) for i in range(5)]
+    people = [cohort.rows(range(i * 6, i * 6 + 6)) for i in range(5)]
     heads = Heads(list("abcde"), people, cohort, Calibration(**embedder.calibration))
     one = embedder.embed([samples])
     steps = {
@@ -197,7 +197,9 @@ def speed(embedder: Embedder, sound: Audio, command: str) -> Section:
     total = sum(found.values())
     rows = tuple((name, f"{ms:.2f}", f"{ms / total:.0%}") for name, ms in found.items())
     rows += (("all", f"{total:.2f}", f"{5000.0 / total:.0f} x real time"),)
-    text = "Median of 15 runs for one segment of 5 s, one after another, with whatever else the machine was doing."
+    text = (
+        f"Median of {REPEATS} runs for one segment of 5 s, one after another, with whatever else the machine was doing."
+    )
     table = Table("Time for one segment", ("step", "ms", "share"), rows)
     return Section(
         "speed", "How fast?", text, command, (table,), (), {name: round(ms, 3) for name, ms in found.items()}
@@ -212,10 +214,6 @@ def _milliseconds(step) -> float:
         step()
         times.append((time.perf_counter() - began) * 1000.0)
     return median(times)
-
-
-def _part(embeddings, first: int, last: int):
-    return type(embeddings)(embeddings.cnn[first:last], embeddings.ann[first:last])
 
 
 def _series(name: str, pairs: list[tuple[float, dict]], model: str) -> Series:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
+from core.enrolled import is_embedding
 from core.errors import InvalidName
 from core.names import clean_name, name_key
 
 TABLES = ("speakers", "sessions", "segments", "recordings", "corrections")
 FILL = """UPDATE sessions SET consent_at = (SELECT consent_at FROM speakers WHERE id = speaker_id)
     WHERE consent_at = ''"""  # layout 1 has none of a session
-LENGTH_TOLERANCE = 1e-2  # of an embedding's length 1
-MIN_SEGMENTS = 4  # of a session; fewer are no enrolment (20 s, see `core.recognizer`)
+MIN_SEGMENTS = 4  # of a session; fewer are no enrolment (20 s, see `core.enrolment`)
 MAX_STEP = 64  # row numbers skipped at once where nothing can be read
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: SQLite's complaint quotes bytes that are no text
 MAX_FAILURES = 5_000  # reads that fail one after another before a table is given up
@@ -116,10 +116,7 @@ def _believe_only_what_is_sound(db: sqlite3.Connection) -> None:
 
 
 def _is_embedding(blob: object) -> bool:
-    if not isinstance(blob, bytes) or len(blob) % 4:
-        return False
-    vector = np.frombuffer(blob, "<f4").astype(np.float64)
-    return bool(np.isfinite(vector).all()) and abs(float(np.linalg.norm(vector)) - 1.0) < LENGTH_TOLERANCE
+    return isinstance(blob, bytes) and len(blob) % 4 == 0 and is_embedding(np.frombuffer(blob, "<f4"))
 
 
 def _is_name(name: object, key: object) -> bool:

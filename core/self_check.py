@@ -116,7 +116,7 @@ def left_out(
         heads = Heads(
             [one.profile.name for one in people],
             [_rows(one, ~(segments | windows)) for one, (segments, windows) in zip(people, held, strict=True)],
-            Embeddings(cohort.cnn[~away], cohort.ann[~away]),
+            cohort.rows(~away),
             calibration,
             sureness=sureness,
         )
@@ -124,7 +124,7 @@ def left_out(
             if segments.any():
                 trials += _judged(heads, _rows(one, segments), one, np.flatnonzero(segments))
         if away.any():
-            trials += _judged(heads, Embeddings(cohort.cnn[away], cohort.ann[away]))
+            trials += _judged(heads, cohort.rows(away))
         progress((fold + 1) / FOLDS)
     return trials
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 
 from core.heads import ANSWERS, NOT_ENOUGH_SPEECH, Decision
@@ -112,7 +111,7 @@ class Timeline:
         )
 
 
-def _cells(one: Answer) -> Iterable[str]:
+def _cells(one: Answer) -> list[str]:
     cells = []
     for answer in ANSWERS:
         decision = one.of(answer)

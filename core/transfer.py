@@ -12,10 +12,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from core.audio import SEGMENT_SECONDS
 from core.curves import PrecisionRecall, precision_recall
-from core.embedder import MODELS, Embedder, joined
+from core.embedder import Embedder, joined
 from core.evaluation import Cell, measure
-from core.heads import Calibration, Heads
+from core.heads import ANSWERS, Calibration, Heads
 from core.protocol import Person, read
 from core.segments import prepare, speech_segments
 
@@ -66,7 +67,7 @@ def _segments(sessions, count: int, trouble: list[str]) -> list[np.ndarray]:
     found: list[np.ndarray] = []
     for session in sessions:
         for _, piece in speech_segments([read(session, trouble)]):
-            if (samples := prepare(piece.between(0.0, 5.0))) is not None:
+            if (samples := prepare(piece.between(0.0, SEGMENT_SECONDS))) is not None:
                 found.append(samples)
             if len(found) == count:
                 return found
@@ -109,7 +110,7 @@ def outcomes(
     for test in TESTS:
         tests = joined([embedder.embed(list(one.tests[test])) for one in speakers])
         odds = [one.log_odds(tests) for one in heads]
-        for answer in (*MODELS, "both"):
+        for answer in ANSWERS:
             yield _outcome(answer, HEADS[1], test, [one[answer] for one in odds], draws, len(speakers))
 
 

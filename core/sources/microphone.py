@@ -62,9 +62,9 @@ def find_device(wanted: int | str | None = None) -> Device:
 class Microphone:
     """An input device, open while used as a context manager.
 
-    `device`: see `find_device`. `overflows`: how often the system lost sound
-    before we got it. `dropped_seconds`: s lost because blocks were not taken in time. `gap`: s of them that were lost
-    right before the block given last. Raises `MicrophoneError`.
+    `device`: see `find_device`. `overflows`: how often the system lost sound before we got it. `dropped_seconds`: s
+    lost because blocks were not taken in time. `gap`: s of them that were lost right before the block given last.
+    Raises `MicrophoneError`.
 
         with Microphone() as microphone:
             for block in microphone.blocks(1.0): ...

@@ -7,7 +7,7 @@ import pytest
 
 from core.embedder import PRETRAINED, Embedder
 from core.errors import ModelError
-from core.explain import REGIONS, band_edges, contributions, occlusion
+from core.explain import REGIONS, contributions, group_edges, occlusion
 from core.feature_words import FAMILIES, OTHER, families, family_of, in_words
 from core.heads import Calibration, Heads
 from core.onnx_constants import standardisation
@@ -75,8 +75,8 @@ def test_without_a_grid_the_time_decides(embedder, heads, heard):
     assert fine.drops.shape == (10, 25) and coarse.drops.shape == (5, 10)
 
 
-def test_band_edges_cover_the_picture():
-    edges = band_edges(8)
+def test_groups_of_bands_cover_the_picture():
+    edges = group_edges(8)
     assert edges[0] == pytest.approx(20.0) and edges[-1] == pytest.approx(7600.0) and (np.diff(edges) > 0).all()
 
 
