@@ -91,17 +91,17 @@ def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
     seconds: its page went away meanwhile. How many files."""
     if not os.environ.get("GRADIO_TEMP_DIR"):
         return 0
-    inside, gone = _in(private_folder()), 0
+    inside, gone = lying_in(private_folder()), 0
     parts = [path for path in inside if path.name.startswith("tmp") and path.is_file()]
     sending = any(not old(part, older_than) for part in parts)  # several files are sent one after the other
     gone += sum(_discard_unheld(part) for part in parts if old(part, older_than * (SLOWER if sending else 1)))
     for folder in inside:
         if _SENT.fullmatch(folder.name) and old(folder, older_than):  # sent whole, maybe after others of its request
-            gone += sum(_discard_unheld(path) for path in _in(folder) if old(path, older_than))
+            gone += sum(_discard_unheld(path) for path in lying_in(folder) if old(path, older_than))
     return gone
 
 
-def _in(folder: Path) -> list[Path]:
+def lying_in(folder: Path) -> list[Path]:
     """What lies in a folder; nothing where it has just gone."""
     try:
         return list(folder.iterdir())

@@ -9,10 +9,9 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from demo.leavings import held, old
+from demo.leavings import held, lying_in, old
 
-SLICE_NAMES = "audio-*.wav"  # as `live.js` calls a slice; Gradio's page calls everything audio.wav
-_STAMP = re.compile(r"audio-(\d{1,12})\.wav")
+_STAMP = re.compile(r"audio-(\d{1,12})\.wav")  # as `live.js` calls a slice; Gradio's page calls everything audio.wav
 WAITING_SECONDS = 10.0  # s a slice may wait to be taken
 _swept = float("-inf")  # when, on the monotonic clock
 
@@ -29,15 +28,14 @@ def sweep(*, older_than: float = WAITING_SECONDS) -> int:
     folder, gone = os.environ.get("GRADIO_TEMP_DIR"), 0
     if not folder:
         return 0
-    for path in Path(folder).rglob(SLICE_NAMES):
-        try:
-            if old(path, older_than) and stamp(path) is not None and not held(path):
-                path.unlink()
-                gone += 1
-        except OSError:
-            continue  # taken at this moment
-    for place in Path(folder).glob("*/"):
-        with suppress(OSError):  # it holds something, or is gone
+    for place, _, names in os.walk(folder):  # which a folder that goes meanwhile does not end, as it does Path.rglob
+        for path in (Path(place, name) for name in names):
+            with suppress(OSError):  # taken at this moment
+                if stamp(path) is not None and old(path, older_than) and not held(path):
+                    path.unlink()
+                    gone += 1
+    for place in lying_in(Path(folder)):
+        with suppress(OSError):  # it is no folder, holds something, or is gone
             if time.time() - place.stat().st_mtime >= older_than:
                 place.rmdir()
     return gone
