@@ -2,7 +2,8 @@
 
 A connection lives as long as one call, so any thread and any process may use the file. Erasing is real: pages are
 zeroed (`secure_delete`), the file is rewritten (`VACUUM`) and the write-ahead log emptied; a program killed in between
-leaves a mark, and the next one finishes the work. A damaged file is set aside and what is whole in it is saved.
+leaves a mark, and the next one finishes the work. A damaged file, also one with values that cannot be, is set aside and
+what is whole in it is saved.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 
 from core.errors import StoreError, reason
 from core.names import listed
-from core.salvage import salvage
+from core.salvage import misfit, salvage
 
 APP_NAME = "who-is-speaking"
 HOME_VARIABLE = "SPEAKERS_HOME"  # environment: the folder, where --home does not say
@@ -92,11 +93,11 @@ class Database:
         identity = self._identity()
         try:
             self._begin()
-        except _Damaged:
+        except _Damaged as damage:
             if self._identity() == identity:  # else another process has just put it right
                 aside = self._set_aside()
                 self._begin()
-                self._save_from(aside)
+                self._save_from(aside, damage.found)
             else:
                 self._begin()
 
@@ -183,6 +184,8 @@ class Database:
             if db.execute("SELECT COUNT(*) FROM changes").fetchone()[0] != 1:  # a new file, or one that lost it
                 db.execute("DELETE FROM changes")
                 db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
+            if odd := misfit(db):
+                raise _Damaged(f"{self.path} is damaged ({odd})", odd)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.execute("COMMIT")
             if db.execute("PRAGMA application_id").fetchone()[0] == ERASING:
@@ -205,13 +208,14 @@ class Database:
         self._make_folder()
         return aside
 
-    def _save_from(self, aside: Path) -> None:
+    def _save_from(self, aside: Path, found: str) -> None:
         with self.connection() as db:
             saved = salvage(aside, db)
         what = f"these people were saved from it: {listed(saved)}; enrol the others" if saved else "enrol everybody"
         self.notice = (
-            f"The speaker database was damaged. It was kept as {aside.name} in {self.home} and a new one was begun: "
-            f"{what} again. Delete the old file when you do not need it; it may hold voices."
+            f"The speaker database was damaged{f' ({found})' if found else ''}. It was kept as {aside.name} in "
+            f"{self.home} and a new one was begun: {what} again. Delete the old file when you do not need it; it may "
+            "hold voices."
         )
 
     def _scrub(self, db: sqlite3.Connection) -> None:
@@ -235,7 +239,11 @@ class Database:
 
 
 class _Damaged(StoreError):
-    """The file is no sound database."""
+    """The file is no sound database. `found`: whose values cannot be, where SQLite itself sees no damage."""
+
+    def __init__(self, text: str, found: str = ""):
+        super().__init__(text)
+        self.found = found
 
 
 def _kind(error: sqlite3.Error) -> int:

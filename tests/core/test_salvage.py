@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core import database, people_file
 from core.session_rows import checked_rows
 from core.speakers import SpeakerStore
-from tests.core.voices import enrol, voice
+from tests.core.voices import DIMS, enrol, voice
 
 PAGE = 4096  # bytes
 TIME = "2026-01-01T00:00:00+00:00"
@@ -93,6 +93,31 @@ def test_people_of_the_first_layout_keep_the_time_of_their_consent(tmp_path):
     assert "Person 0" in store.notice and assert_sound(store) >= 1
     assert {one.consent_at for profile in store.profiles() for one in store.sessions(profile.name)} == {TIME}
     assert len(people_file.read(people_file.write(store.records()))) == len(store.profiles())
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "value", "says"),
+    [
+        ("segments", "cnn", np.full(DIMS[0], np.nan, "<f4").tobytes(), "an embedding of the CNN is not finite numbers"),
+        ("segments", "ann", np.full(DIMS[1], np.inf, "<f4").tobytes(), "an embedding of the ANN is not finite numbers"),
+        ("segments", "cnn", "x" * 4 * DIMS[0], "segments.cnn is text in the place of blob"),
+        ("segments", "start", "soon", "segments.start is text in the place of real"),
+        ("sessions", "source", b"\xff", "sessions.source is blob in the place of text"),
+        ("speakers", "name", b"Person 2", "speakers.name is blob in the place of text"),
+        ("speakers", "key", b"person 2", "speakers.key is blob in the place of text"),
+    ],
+)
+def test_a_value_that_cannot_be_costs_its_person_only(good, tmp_path, table, column, value, says):
+    """SQLite takes it, whoever wrote it; scikit-learn does not take such numbers, nor a page such a name."""
+    (tmp_path / "made.db").write_bytes(good)
+    with sqlite3.connect(tmp_path / "made.db") as db:
+        number = 3 if table != "segments" else 2 * 11 + 5  # somewhere among the third person's rows
+        assert db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, number)).rowcount == 1
+    db.close()
+    store = opened(tmp_path / "home", (tmp_path / "made.db").read_bytes())
+    assert f'damaged ("Person 2": {says})' in store.notice and "Person 1, Person 3" in store.notice
+    assert assert_sound(store) == 29 and "Person 2" not in {profile.name for profile in store.profiles()}
+    assert SpeakerStore(store.home).notice is None
 
 
 def test_a_row_that_leads_back_to_the_first_is_left_out(good, tmp_path):

@@ -8,6 +8,7 @@ import resource
 import shutil
 import signal
 import socket
+import sqlite3
 import subprocess
 import sys
 import urllib.request
@@ -151,6 +152,16 @@ def test_several_sources_and_another_session(people):
     listed = command("speakers", "list").out.splitlines()
     assert [line.split()[0] for line in listed] == ["name", *PEOPLE, "Ada"]
     assert listed[4].split()[2] == "2"  # Jo's sessions
+
+
+def test_an_embedding_that_is_no_numbers_is_told_and_costs_its_person_only(people):
+    with sqlite3.connect(people / "speakers.db") as db:
+        db.execute("UPDATE segments SET cnn = ? WHERE rowid = 1", (np.full(192, np.nan, "<f4").tobytes(),))
+    db.close()
+    done = command("identify", SAMPLES / "kofi_test.opus", "--csv")
+    assert 'damaged ("Amina": an embedding of the CNN is not finite numbers)' in done.err and done.err.count("\n") == 1
+    assert "were saved from it: Kofi, Sven, Jo, Mei; enrol the others again" in done.err
+    assert spoken(rows(done)).count("Kofi") >= 2
 
 
 def test_rename_and_delete(people):
