@@ -5,9 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 
 from core.heads import ANSWERS, NOT_ENOUGH_SPEECH, Decision
+from core.names import FORMULA
 from core.segments import Quality, Segment
 
 FORMATS = ("json", "csv", "rttm")
@@ -90,15 +92,16 @@ class Timeline:
 
     def to_csv(self) -> str:
         """One line per segment: start, end, speech, and of each answer name, probability, runner-up and its own."""
-        out = io.StringIO()
-        writer = csv.writer(out, lineterminator="\n")
+        return _csv(self.table())
+
+    def table(self) -> list[list[str]]:
+        """The rows of `to_csv`, the heading first."""
         fields = ("", "_probability", "_runner_up", "_runner_up_probability")
-        writer.writerow(["start", "end", "speech", *(f"{answer}{field}" for answer in ANSWERS for field in fields)])
-        for one in self.answers:
-            writer.writerow(
-                [f"{one.segment.start:.2f}", f"{one.segment.end:.2f}", f"{one.quality.speech:.2f}"] + _cells(one)
-            )
-        return out.getvalue()
+        heading = ["start", "end", "speech", *(f"{answer}{field}" for answer in ANSWERS for field in fields)]
+        return [heading] + [
+            [f"{one.segment.start:.2f}", f"{one.segment.end:.2f}", f"{one.quality.speech:.2f}", *_cells(one)]
+            for one in self.answers
+        ]
 
     def to_rttm(self) -> str:
         """NIST Rich Transcription Time Marked lines of the fused turns; blanks in names become '_'."""
@@ -109,6 +112,26 @@ class Timeline:
             for turn in self.turns()
             if turn.name != NOT_ENOUGH_SPEECH
         )
+
+
+def together(timelines: Sequence[Timeline], form: str) -> str:
+    """The exports of several recordings as one: a list in JSON, in CSV a table whose first column is the source, in
+    RTTM, where the source stands anyway, all lines."""
+    if form == "rttm":
+        return "".join(one.to_rttm() for one in timelines)
+    if form == "json":
+        return f"[{','.join(one.to_json() for one in timelines)}]"
+    rows = [["source", *timelines[0].table()[0]]]
+    for one in timelines:
+        source = f"./{one.source}" if one.source[:1] in FORMULA else one.source  # else a spreadsheet would calculate
+        rows += [[source, *row] for row in one.table()[1:]]
+    return _csv(rows)
+
+
+def _csv(rows: Iterable[Sequence[str]]) -> str:
+    out = io.StringIO()
+    csv.writer(out, lineterminator="\n").writerows(rows)
+    return out.getvalue()
 
 
 def _cells(one: Answer) -> list[str]:

@@ -86,7 +86,12 @@ def parser() -> argparse.ArgumentParser:
     command.set_defaults(command="enrol")
 
     command = commands.add_parser("identify", help="name who speaks, every 5 s", parents=[home, part, device])
-    command.add_argument("source", metavar="SOURCE", help="file, link or mic (until Ctrl-C or --to)")
+    command.add_argument(
+        "sources",
+        metavar="SOURCE",
+        nargs="+",
+        help="files or links, one after the other, or mic (until Ctrl-C or --to)",
+    )
     forms = command.add_mutually_exclusive_group()
     for form in FORMATS:
         forms.add_argument(f"--{form}", dest="form", action="store_const", const=form, help=f"print {form.upper()}")

@@ -7,17 +7,18 @@ from argparse import Namespace
 from collections.abc import Iterator
 from contextlib import ExitStack, closing
 from dataclasses import replace
+from pathlib import Path
 
 from core.audio import Audio
 from core.enrolment import ENROL_SECONDS, MAX_ENROL_SECONDS
-from core.errors import DuplicateName, StoreError, UnknownSpeaker, VoiceInDoubt
-from core.names import clean_name, listed, shortened
+from core.errors import DuplicateName, SourceError, StoreError, UnknownSpeaker, VoiceInDoubt
+from core.names import clean_name, listed, printable, shortened
 from core.recognizer import Recognizer
 from core.segments import Segment, cut
 from core.sources import file
 from core.sources.microphone import devices as input_devices
 from core.speakers import SpeakerStore
-from core.timeline import Answer, Timeline
+from core.timeline import Answer, Timeline, together
 from demo import cli_live, texts
 from demo.cli_source import (
     MIC,
@@ -72,16 +73,34 @@ def enrol(options: Namespace) -> None:
 
 
 def identify(options: Namespace) -> None:
-    """identify SOURCE: lines as they are made and talk time, or the whole timeline as JSON, CSV or RTTM."""
+    """identify SOURCE...: of each lines as they are made and talk time, or all timelines as JSON, CSV or RTTM."""
+    several = len(options.sources) > 1
+    if several and MIC in options.sources:
+        raise SourceError("mic listens until it is stopped: identify it alone, files and links in another command")
+    check_files(options.sources)
     recognizer = opened_recognizer(options)
+    done: list[Timeline] = []
+    try:
+        for source in options.sources:
+            if several and not options.form:
+                print(*[""] * bool(done), f"==> {printable(source)} <==", sep="\n", flush=True)
+            _identify(source, options, recognizer, done)
+    finally:
+        if options.form and done:
+            made = together(done, options.form) if several else done[0].export(options.form)
+            print(made.rstrip("\n"), flush=True)
+
+
+def _identify(source: str, options: Namespace, recognizer: Recognizer, done: list[Timeline]) -> None:
+    """One of the sources; its timeline is added to `done`, also where a microphone fails at last."""
     progress, answers, notes = Progress(), [], []
     failed: list[Exception] = []
     line = AnswerLines(recognizer.heads().names)
-    listening = options.source == MIC
+    listening = source == MIC
     with ExitStack() as stack:
         stack.callback(progress.clear)
         where = {"start": options.start, "end": options.end, "device": options.device}
-        sound = stack.enter_context(opened(options.source, tell=progress, note=notes.append, **where))
+        sound = stack.enter_context(opened(source, tell=progress, note=notes.append, **where))
         stopped = stack.enter_context(stop_by_interrupt())
         progress.clear()
         heard = with_silence(sound.blocks, sound.gap)
@@ -93,7 +112,8 @@ def identify(options: Namespace) -> None:
                 raise KeyboardInterrupt
             if not answers:
                 progress.clear()
-                _note_people(recognizer)  # now that the source has turned out to be good
+                if not done:
+                    _note_people(recognizer)  # now that the source has turned out to be good
             span = Segment(answer.segment.start + sound.start, answer.segment.end + sound.start)
             answers.append(replace(answer, segment=span))
             if not options.form:
@@ -101,9 +121,11 @@ def identify(options: Namespace) -> None:
     if listening and not answers:
         raise failed[0] if failed else KeyboardInterrupt  # stopped before anything was heard
     for text in notes:
-        _note(text)
-    timeline = Timeline(sound.name, recognizer.model_id, tuple(answers))
-    print(timeline.export(options.form).rstrip("\n") if options.form else "\n".join(talk_time(timeline)), flush=True)
+        _note(text if len(options.sources) == 1 else f"{source}: {text}")
+    alike = [Path(one).name for one in options.sources].count(Path(source).name) > 1  # a/talk.wav and b/talk.wav
+    done.append(Timeline(source if alike else sound.name, recognizer.model_id, tuple(answers)))
+    if not options.form:
+        print("\n".join(talk_time(done[-1])), flush=True)
     if failed:
         raise failed[0]
 

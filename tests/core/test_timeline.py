@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from core.heads import ANSWERS, NOT_ENOUGH_SPEECH, SILENT, UNKNOWN, Decision
 from core.segments import Quality, Segment
-from core.timeline import FORMATS, Answer, Timeline
+from core.timeline import FORMATS, Answer, Timeline, together
 
 GOOD = Quality(speech=4.5, level=-22.0, clipped=0.0, snr=30.0)
 
@@ -169,3 +169,13 @@ def test_no_name_breaks_an_export(called, source):
     assert json.loads(made.to_json())["source"] == source
     lines = list(csv.DictReader(io.StringIO(made.to_csv(), newline="")))
     assert [line["both"] for line in lines] == called and all(None not in line for line in lines)
+
+
+def test_several_recordings_in_one_export():
+    several = [timeline("Jo", "Jo"), timeline("Amina", source="=1+1.wav"), timeline(source="empty.wav")]
+    assert [one["source"] for one in json.loads(together(several, "json"))] == ["talk.wav", "=1+1.wav", "empty.wav"]
+    assert json.loads(together(several[:1], "json")) == [json.loads(several[0].to_json())]
+    heading, *table = csv.reader(io.StringIO(together(several, "csv")))
+    assert heading == ["source", *next(csv.reader(io.StringIO(several[0].to_csv())))]
+    assert [row[0] for row in table] == ["talk.wav", "talk.wav", "./=1+1.wav"]  # no formula of a spreadsheet
+    assert together(several, "rttm") == several[0].to_rttm() + several[1].to_rttm()
