@@ -31,6 +31,7 @@ from core.augment import Chances, SpectrogramAugmenter
 from core.errors import DatasetError, SpeakerError
 from core.evaluation import equal_error_rate, miss_rate
 from core.examples import Examples, load_features, load_images, load_noise, load_several_recordings
+from core.packages import need
 from core.resampling import drawn_again, interval, resampled_eer
 from core.training import pairs_of
 from scripts.exported_networks import answers, only_runs, write_one
@@ -125,6 +126,8 @@ def judged(embeddings: np.ndarray, examples: Examples) -> tuple[float, float, fl
 
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
+    runs = [*args.networks, *(run for runs in args.beside for run in runs)]
+    need(*["keras"] * any(run.suffix != ".onnx" for run in runs), "onnx")
     seen = cache(partial(examples_of, args.dataset, held_out=args.held_out))
     examples = seen()
     kind = "held-out voices" if args.held_out else "voices with several recordings"

@@ -30,7 +30,9 @@ import numpy as np
 from core.audio import SEGMENT_SECONDS, Audio, concatenate, decode, resample, stream, to_flac
 from core.ceilings import RATE_IN, convolution_operations, measure_ceilings, needs
 from core.embedder import PRETRAINED
+from core.errors import SpeakerError
 from core.pace import interleaved, lasting
+from core.packages import need
 from core.recognizer import Recognizer
 from core.segments import prepare, prepare_judged
 from core.spectral import feature_row
@@ -304,6 +306,10 @@ def main(argv: list[str] | None = None) -> int:
         parser.error("--repeats needs at least 1")
     if asked := set(args.only) & set(missing):
         parser.error(f"{' and '.join(sorted(asked))} cannot be measured here: Windows lacks the module resource")
+    try:
+        need(*["onnx"] * (args.check or args.record or "segment" in args.only), *["keras"] * ("training" in args.only))
+    except SpeakerError as error:
+        parser.error(str(error))
     if args.check:
         return check(args.repeats)
     if args.record:

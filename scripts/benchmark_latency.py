@@ -19,9 +19,12 @@ import time
 import urllib.request
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from core.errors import SpeakerError
+from core.packages import need
+
+ROOT = Path(__file__).resolve().parents[1]
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 FAKE_RATE = 48_000  # Hz: what chromium's fake microphone reads
 START_SECONDS = 240  # s for the app, or a click, on a busy machine
@@ -47,11 +50,17 @@ window.addEventListener("load", () => {
 
 
 def main() -> int:
-    """Print median, 90 % and worst latency in ms; exit code 1 where nothing could be measured."""
+    """Print median, 90 % and worst latency in ms; exit code 1 where nothing could be measured, 2 where a package
+    is missing."""
     options = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     options.add_argument("--seconds", type=int, default=40, help="how long to listen (%(default)s)")
     options.add_argument("--port", type=int, default=7869)
     chosen = options.parse_args()
+    try:
+        need("playwright")
+    except SpeakerError as error:
+        print(f"benchmark_latency: {error}", file=sys.stderr)
+        return 2
     browser = next((path for name in CHROMIUM if (path := shutil.which(name))), None)
     if browser is None:
         print("chromium is not installed: sudo apt-get install chromium", file=sys.stderr)

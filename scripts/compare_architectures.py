@@ -20,6 +20,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from core.architectures import FEATURE_SETS, Outcome, contest, strangers
 from core.errors import DatasetError, SpeakerError
 from core.examples import load_features, load_images, load_noise
+from core.packages import need
 from core.spectrogram import FRAMES
 from core.training import Recipe
 
@@ -150,6 +151,7 @@ def compare(args: argparse.Namespace, command: str) -> str:
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     try:
+        need("keras")
         print(compare(args, " ".join(["python", "scripts/compare_architectures.py", *(argv or sys.argv[1:])])))
     except SpeakerError as error:
         print(f"compare_architectures: {error}", file=sys.stderr)

@@ -37,6 +37,7 @@ from core.errors import DatasetError, SpeakerError
 from core.examples import load_features, load_images
 from core.heads import probabilities
 from core.held_out import compensated, compensations, crossed, held_out_voices, save_voices
+from core.packages import need
 from core.spectral import COLUMNS
 from core.training import recipe_of
 from scripts.exported_networks import Part, export_networks, kept, only_runs
@@ -169,6 +170,7 @@ def main(argv: list[str] | None = None) -> int:
     if os.environ["KERAS_BACKEND"] != "tensorflow":
         raise SpeakerError(f"KERAS_BACKEND={os.environ['KERAS_BACKEND']} cannot export: unset it, TensorFlow is needed")
     check_sound("--noise", args.noise)
+    need("keras", "onnx", "tensorflow", "tf2onnx")
     target, scratch = args.output, Path(tempfile.mkdtemp(prefix="export-"))
     args.output, args.parts = scratch / "made", scratch / "parts"
     try:

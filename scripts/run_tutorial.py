@@ -15,8 +15,12 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+
+from core.errors import SpeakerError
+from core.packages import need
+
 ROOT = Path(__file__).resolve().parents[1]
-sys.path.insert(0, str(ROOT))
 TUTORIAL = ROOT / "docs" / "tutorial.md"
 
 
@@ -40,7 +44,12 @@ def main(argv: list[str] | None = None) -> int:
     args = parser.parse_args(argv)
     pictures = args.output.resolve()
     os.chdir(ROOT)
-    run(pictures)
+    try:
+        need("keras", "matplotlib")
+        run(pictures)
+    except SpeakerError as error:
+        print(f"run_tutorial: {error}", file=sys.stderr)
+        return 2
     return 0
 
 

@@ -31,6 +31,7 @@ from core.augment import Chances, SpectrogramAugmenter
 from core.campplus import CamPlusPlus
 from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, hash_of, load_images, load_noise
+from core.packages import need
 from core.training import (
     Batch,
     Recipe,
@@ -228,6 +229,7 @@ def main(argv: list[str] | None = None) -> int:
         seed=args.seed,
     )
     start = start_of(args)
+    need("keras")
     from tqdm import tqdm
 
     def shown(rows):

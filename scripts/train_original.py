@@ -18,6 +18,7 @@ import numpy as np
 
 from core import original, protocol
 from core.errors import DatasetError, SpeakerError
+from core.packages import need
 from core.segments import prepare, speech_segments
 
 
@@ -58,6 +59,7 @@ def segments_of(args: argparse.Namespace) -> tuple[list[np.ndarray], np.ndarray]
 def main(argv: list[str] | None = None) -> int:
     args = arguments().parse_args(argv)
     try:
+        need("keras", "matplotlib")
         samples, owner = segments_of(args)
         print(f"{len(samples)} segments of {owner.max() + 1} speakers", flush=True)
         for network, epochs in zip(original.NETWORKS, (args.cnn_epochs, args.ann_epochs), strict=True):

@@ -23,6 +23,7 @@ from core.chart import METHOD_COLOURS, Axis, Chart, Series
 from core.embedder import MODELS, Embedder
 from core.errors import DatasetError, SpeakerError
 from core.evaluation import draw
+from core.packages import need
 
 PUBLISHED = (
     ("the original, as published", "CNN, RBF SVM", 0.90, 0.92),
@@ -153,6 +154,7 @@ def main(argv: list[str] | None = None) -> int:
             raise DatasetError("--speakers, --segments and --draws need at least 1")
         if args.json and not args.json.resolve().parent.is_dir():
             raise DatasetError(f"{args.json.resolve().parent} is not a folder: make it first, or write elsewhere")
+        need("keras", "matplotlib")
         found, speakers = measured(args)
         if args.json:
             args.json.write_text(json.dumps(numbers(found), indent=1) + "\n", encoding="utf-8")
