@@ -238,11 +238,11 @@ def from_librivox(args: argparse.Namespace) -> int:
     )
     storage, sieve, keep_wav = Storage.of(args.output), Sieve(), not args.discard_wav
     storage.tidy()
-    with Guest(args.contact, interval=args.interval) as guest, ended_by(args, guest.stop):
 
-        def told(line: str) -> None:
-            print(line, file=sys.stderr, flush=True)
+    def told(line: str) -> None:
+        tqdm.write(line, file=sys.stderr)  # above the bars, where there are any
 
+    with Guest(args.contact, interval=args.interval, told=told) as guest, ended_by(args, guest.stop):
         rows = books(guest, storage, server=args.librivox, most=args.max_books, refresh=args.refresh, told=told)
         readers = find_readers(rows, rules, sieve)
         tried = by_language(readers, rules.candidates, rules)

@@ -20,6 +20,7 @@ from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
 from core.errors import Cancelled, FetchError, FileRefused
+from core.names import printable
 
 HOSTS = ("librivox.org", "archive.org")  # and all below them: where a redirect may lead, beside the host asked
 BUSY = (429, 500, 502, 503, 504)
@@ -52,7 +53,8 @@ class _Passing(Exception):
 class Guest:
     """A client that may be used by several threads. `contact`: an address, sent with every request.
 
-    `interval`: s between two requests for the catalogue. `progress(bytes)` hears of every byte of sound that came.
+    `interval`: s between two requests for the catalogue. `progress(bytes)` hears of every byte of sound that came,
+    `told(line)` of every try that failed.
     """
 
     def __init__(
@@ -62,12 +64,13 @@ class Guest:
         interval: float = 1.0,
         patience: Patience | None = None,
         progress: Callable[[int], None] = lambda _: None,
+        told: Callable[[str], None] = lambda _: None,
     ):
         try:
             import httpx
         except ImportError as error:
             raise FetchError("fetching audiobooks needs the package httpx: `pip install httpx`") from error
-        self.progress = progress
+        self.progress, self._told = progress, told
         self.requests = 0
         self._patience, self._interval = patience or Patience(), interval
         self._stopped, self._lock = threading.Event(), threading.Lock()
@@ -153,7 +156,7 @@ class Guest:
                 self._tried(url, attempt)
             except _Exhausted as error:
                 if stuck >= self._patience.tries - 1:
-                    raise FileRefused(f"{url} breaks off again and again ({error})") from error
+                    raise FileRefused(f"{url} breaks off again and again: {self._patience.tries} tries") from error
                 raise
 
     def _not_too_slow(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
@@ -181,13 +184,20 @@ class Guest:
                 pause = self._patience.first_wait * 2**number * random.uniform(1.0, 1.25)
                 if asked is not None:
                     if asked > self._patience.longest_wait:
-                        raise FetchError(f"{urlsplit(url).hostname} asks to wait {asked / 60:.0f} minutes") from error
+                        raise FetchError(
+                            f"{urlsplit(url).hostname} asks to wait {asked / 60:.0f} minutes: run again after that"
+                        ) from error
                     pause = asked
                     with self._lock:
                         self._not_before = max(self._not_before, time.monotonic() + pause)
                 if number < self._patience.tries - 1:
+                    again = f"tried again in {pause:.0f} s ({number + 2} of {self._patience.tries})"
+                    self._told(printable(f"{url.partition('?')[0]}: {reason}; {again}"))
                     self._wait(pause)
-        raise _Exhausted(f"{url}: {self._patience.tries} tries failed, the last: {reason}")
+        raise _Exhausted(
+            f"{url}: {self._patience.tries} tries failed, the last: {reason}: check the network connection, or run "
+            "again later; what is finished is kept"
+        )
 
     def _turn(self) -> float:
         """Seconds until the next request for the catalogue may go."""

@@ -78,10 +78,13 @@ def books(
     if refresh:
         storage.remove("catalogue")
     seen: set[str] = set()
-    offset = 0
+    offset, asked = 0, False
     while most is None or offset < most:
         rows = _kept_page(storage, offset, told)
         if rows is None:
+            if not asked:
+                told(f"asking {server} for its catalogue, from book {offset + 1} on ...")
+                asked = True
             url = f"{server}/api/feed/audiobooks?format=json&extended=1&limit={PAGE_BOOKS}&offset={offset}"
             page = guest.page(url)
             rows = [] if page is None else page.get("books")

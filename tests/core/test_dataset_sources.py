@@ -95,6 +95,31 @@ def test_a_server_that_is_down_is_an_error_that_says_so(guest, storage, server):
     assert not storage.names("catalogue")
 
 
+def test_every_try_that_fails_is_told_as_it_happens(storage, server):
+    """Else nothing is said for half a minute where there is no network."""
+    server.down, told = 502, []
+
+    def hear(line: str) -> None:
+        told.append((line, server.count("/api/")))
+
+    with (
+        Guest("me@example.org", patience=QUICK, told=hear) as guest,
+        pytest.raises(FetchError, match=r"502: check the network connection, or run again later; what is finished"),
+    ):
+        catalogue(guest, storage, server, told=hear)
+    place = f"{server.url}/api/feed/audiobooks: the server answers 502; tried again in 0 s"
+    asking = f"asking {server.url} for its catalogue, from book 1 on ..."
+    assert told == [(asking, 0), (f"{place} (2 of 3)", 1), (f"{place} (3 of 3)", 2)]
+    server.down = None
+    told.clear()
+    with Guest("me@example.org", interval=0.0, patience=QUICK, told=hear) as guest:
+        catalogue(guest, storage, server, told=hear)
+        assert [line for line, _ in told if "asking" in line] == [asking]
+        told.clear()
+        catalogue(guest, storage, server, told=hear)
+    assert told == []  # nothing is asked for what is kept
+
+
 def test_what_is_no_catalogue_is_an_error(guest, storage, server):
     with pytest.raises(FileRefused, match="is not there .404."):
         list(books(guest, storage, server=f"{server.url}/nowhere"))

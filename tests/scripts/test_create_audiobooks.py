@@ -245,6 +245,20 @@ def test_bad_input_is_one_line_and_exit_code_2(server, once, tmp_path, capsys, w
     assert not (tmp_path / "segments.csv").exists() and not list(tmp_path.glob("downloads/*/*.mp3"))
 
 
+def test_without_a_network_it_says_what_it_waits_for(shelf, tmp_path):
+    server = LibriVoxServer(shelf)
+    server.close()  # nobody answers there any more
+    words = command("--output", tmp_path, "--dry-run")
+    with subprocess.Popen(words, cwd=ROOT, env=environment(server), stderr=subprocess.PIPE, text=True) as running:
+        try:
+            first, second = (running.stderr.readline() for _ in range(2))
+            assert running.poll() is None  # half a minute before it gives up
+        finally:
+            running.kill()
+    assert first == f"asking {server.url} for its catalogue, from book 1 on ...\n"
+    assert second.startswith(f"{server.url}/api/") and second.endswith("; tried again in 1 s (2 of 6)\n")
+
+
 def test_a_dry_run_fetches_no_sound(server, tmp_path, capsys):
     assert here(server, "--output", tmp_path, "--dry-run") == 0
     assert server.count("/download/") == 0 and [path.name for path in tmp_path.iterdir()] == ["catalogue"]
