@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import json
 import os
 import re
 import secrets
@@ -32,6 +33,7 @@ UNUSED = re.compile(  # routes of Gradio that this app never needs
     rf"call/(?!({'|'.join(ENDPOINTS)})(/|$)))",
     re.IGNORECASE,
 )
+ANSWER = re.compile(rf"(?:/gradio_api)?/call/(?:{'|'.join(ENDPOINTS)})/([^/]+)/?", re.IGNORECASE)  # of an event
 HEADERS = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -82,11 +84,14 @@ def login(password: str) -> Callable[[str, str], Awaitable[bool]]:
 
 
 class Doorkeeper:
-    """ASGI middleware before the whole app. `local`: does it listen on this computer only? `host`: on what."""
+    """ASGI middleware before the whole app. `local`: does it listen on this computer only? `host`: on what. `awaited`:
+    is the answer of an event still to be fetched? Gradio answers others with a stack trace on the terminal."""
 
-    def __init__(self, app, *, local: bool, host: str = "localhost"):
+    def __init__(
+        self, app, *, local: bool, host: str = "localhost", awaited: Callable[[str], bool] = lambda event: True
+    ):
         self._app = app
-        self._local, self._host = local, host.lower()
+        self._local, self._host, self._awaited = local, host.lower(), awaited
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -97,6 +102,11 @@ class Doorkeeper:
             refusal = refusal or (404, texts.NO_DOOR)  # no web sockets here
         if refusal:
             await _say(send, scope["type"], *refusal)
+            return
+        event = ANSWER.fullmatch(unquote(scope["path"]))
+        if event and scope["method"] == "GET" and not self._awaited(event[1]):
+            said = {"title": "UnknownEvent", "error": texts.API_NO_EVENT}
+            await _say(send, "http", 404, json.dumps(said), media="application/json")
             return
 
         async def send_with_headers(message) -> None:
@@ -139,10 +149,10 @@ def _names_this_computer(host: str, own: str) -> bool:
         return False
 
 
-async def _say(send, kind: str, status: int, text: str) -> None:
+async def _say(send, kind: str, status: int, text: str, *, media: str = "text/plain; charset=utf-8") -> None:
     if kind != "http":
         await send({"type": "websocket.close", "code": 1008})
         return
-    headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"x-content-type-options", b"nosniff")]
+    headers = [(b"content-type", media.encode()), (b"x-content-type-options", b"nosniff")]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": text.encode()})

@@ -33,6 +33,10 @@ class Page(gr.Blocks):
             if block_fn.api_visibility == "public" and state is not None and not state.state_data:
                 self.forget(session)
 
+    def awaited(self, event: str) -> bool:
+        """Is there an event of this id whose answer has not been fetched yet?"""
+        return any(event in waiting for waiting in self._queue.pending_event_ids_session.values())
+
     def forget(self, session: str) -> None:
         """Let go of everything that a session holds: sound, pictures, jobs and their files."""
         holder = self.state_holder

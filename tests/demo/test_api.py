@@ -1,6 +1,7 @@
 """The HTTP API of the running app, through gradio_client and curl: good sound, bad sound, consent, lies, password."""
 
 import json
+import logging
 import os
 import re
 import subprocess
@@ -263,6 +264,20 @@ def test_no_other_event_can_be_called_by_name(url):
     assert (
         ask(url, "/gradio_api/call/speakers", "POST", body=b'{"data": []}', Origin="http://evil.example").status == 403
     )
+
+
+def test_an_answer_that_nobody_waits_for_is_a_sentence_and_no_stack_trace(url, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handlers", [caplog.handler])  # it hands nothing on
+    kind = {"Content_Type": "application/json"}
+    asked = json.loads(ask(url, "/gradio_api/call/speakers", "POST", body=b'{"data": []}', **kind).body)["event_id"]
+    first = ask(url, f"/gradio_api/call/speakers/{asked}")
+    assert first.status == 200 and first.body.startswith(b"event: complete\n")
+    for path in (f"speakers/{asked}", "identify/xyz", "enrol/xyz/", "identify/%00"):
+        reply = ask(url, f"/gradio_api/call/{path}")
+        assert reply.status == 404 and reply.headers["content-type"] == "application/json", path
+        valid("error", json.loads(reply.body))
+        assert json.loads(reply.body)["title"] == "UnknownEvent" and b"no answer waits under this id" in reply.body
+    assert caplog.text == ""
 
 
 def test_a_mistake_of_ours_is_said_without_a_stack_trace(client, samples, people, monkeypatch, caplog):
