@@ -17,6 +17,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.errors import SpeakerError
 from core.examples import load_features, load_variant_rows
+from core.packages import need
 from core.training import Batch, Recipe, drawn, fit, save_run, targets, validation_eer
 from scripts.training_options import add_common
 
@@ -49,6 +50,7 @@ def main(argv: list[str] | None = None) -> int:
         raise SpeakerError("--teacher goes with --variants: a teacher hears those")
     if args.more_speeds and not args.variants:
         raise SpeakerError("--more-speeds goes with --variants: they are further ones")
+    need("keras")
     if args.variants:
         examples = load_variant_rows(
             args.dataset,

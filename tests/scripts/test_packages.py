@@ -35,6 +35,7 @@ sys.meta_path[:] = map(Without, sys.meta_path)
     ("words", "packages"),
     [
         (("train_cnn.py", "{tmp}"), "keras"),
+        (("train_ann.py", "{tmp}"), "keras"),
         (("train_original.py", "{tmp}"), "keras and matplotlib"),
         (("transfer_learning.py", "{tmp}"), "keras and matplotlib"),
         (("compare_architectures.py", "{tmp}"), "keras"),
