@@ -3,15 +3,7 @@
 import json
 from dataclasses import replace
 
-import pytest
-
-from tests.demo.command_line import SAMPLES, command, everybody_enrolled, refused, rows, spoken
-
-
-@pytest.fixture(scope="module")
-def everybody(tmp_path_factory):
-    """A store with the five example people, shared: it is only read."""
-    return everybody_enrolled(tmp_path_factory.getbasetemp())
+from tests.demo.command_line import SAMPLES, command, refused, rows, spoken
 
 
 def test_several_recordings_are_judged_one_after_the_other(everybody, tmp_path):
