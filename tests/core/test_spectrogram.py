@@ -1,4 +1,4 @@
-"""core.spectrogram: the image equals librosa's mel spectrogram, survives PNG, and gain does not change it."""
+"""core.spectrogram: the image survives PNG, gain does not change it. What librosa says: tests/core/test_librosa.py."""
 
 import io
 
@@ -20,61 +20,13 @@ from core.spectrogram import (
     FMIN,
     FRAMES,
     HOP,
-    N_FFT,
     WINDOW,
     mel_power,
     read_png,
     spectrogram_image,
     write_png,
 )
-
-RELATIVE = 1e-4  # power against librosa: float32 arithmetic in another order
-VOICES = ["amina_test", "jo_test", "kofi_test", "mei_test", "sven_test"]
-
-
-@pytest.fixture(scope="module", params=VOICES)
-def prepared(request, voice) -> np.ndarray:
-    return prepare(voice(request.param).between(1.0, 6.0))
-
-
-def by_librosa(samples: np.ndarray) -> np.ndarray:
-    import librosa
-
-    edge = (FRAMES - 1) * HOP + N_FFT - SEGMENT_SAMPLES
-    return librosa.feature.melspectrogram(
-        y=np.pad(samples, (edge // 2, edge - edge // 2), mode="reflect"),
-        sr=SAMPLE_RATE,
-        n_fft=N_FFT,
-        win_length=WINDOW,
-        hop_length=HOP,
-        window="hann",
-        center=False,
-        power=2.0,
-        n_mels=BANDS,
-        fmin=FMIN,
-        fmax=FMAX,
-    )
-
-
-def test_power_is_librosas(prepared):
-    """Within 1e-4 of the value, or 1e-9 of the loudest where nothing sounds."""
-    power, expected = mel_power(prepared), by_librosa(prepared)
-    assert power.shape == expected.shape == (BANDS, FRAMES)
-    np.testing.assert_allclose(power, expected, rtol=RELATIVE, atol=1e-9 * expected.max())
-
-
-def test_image_is_librosas_decibels_in_grey(prepared):
-    """The same picture from librosa's power differs by one grey level at most, in few places (rounding)."""
-    expected = np.clip(np.rint((10 * np.log10(np.maximum(by_librosa(prepared), 1e-10)) - DB_MIN) / DB_STEP), 0, 255)
-    difference = np.abs(spectrogram_image(prepared).astype(int) - expected.astype(int))
-    assert difference.max() <= 1 and (difference > 0).mean() < 0.001
-
-
-def test_mel_filters_are_librosas():
-    import librosa
-
-    expected = librosa.filters.mel(sr=SAMPLE_RATE, n_fft=N_FFT, n_mels=BANDS, fmin=FMIN, fmax=FMAX)
-    np.testing.assert_allclose(spectrogram.mel_filters(), expected, rtol=1e-4, atol=1e-8)
+from tests.core.conftest import VOICES
 
 
 @given(st.floats(0, 8000))
