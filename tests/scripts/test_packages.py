@@ -72,3 +72,33 @@ def test_what_is_there_is_not_asked_for():
     need("numpy", "json")
     with pytest.raises(SpeakerError, match="this needs no_such_package, which"):
         need("numpy", "no_such_package")
+
+
+CANNOT_TRAIN = "with which Keras cannot train: set KERAS_BACKEND=tensorflow or torch or jax"
+NO_TORCH = "says 'torch', which is not installed: `pip install torch`, or set KERAS_BACKEND=tensorflow"
+
+
+@pytest.mark.parametrize(
+    ("environment", "says"),
+    [
+        ({"KERAS_BACKEND": "nonsense"}, f"KERAS_BACKEND says 'nonsense', {CANNOT_TRAIN}"),
+        ({"KERAS_BACKEND": "numpy"}, f"KERAS_BACKEND says 'numpy', {CANNOT_TRAIN}"),
+        ({"KERAS_BACKEND": "torch"}, f"KERAS_BACKEND {NO_TORCH}"),
+        ({"KERAS_BACKEND": "", "KERAS_HOME": "{tmp}"}, f"{{tmp}}/keras.json {NO_TORCH}"),
+    ],
+    ids=["unknown", "trains nothing", "not installed", "its settings"],
+)
+def test_a_backend_of_keras_that_cannot_be_is_one_sentence(tmp_path, environment, says):
+    (tmp_path / "sitecustomize.py").write_text(WITHOUT.replace('"keras", "tensorflow",', '"torch", "jax",'))
+    (tmp_path / "keras.json").write_text('{"backend": "torch"}')
+    done = subprocess.run(
+        [sys.executable, "scripts/train_ann.py", str(tmp_path)],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)}
+        | {name: value.format(tmp=tmp_path) for name, value in environment.items()},
+        capture_output=True,
+        text=True,
+        timeout=100,
+    )
+    assert (done.returncode, done.stdout) == (2, ""), done.stderr[-2000:]
+    assert done.stderr.splitlines() == [f"train_ann: {says.format(tmp=tmp_path)}"]
