@@ -17,8 +17,9 @@ from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 from core.errors import StoreError, reason
+from core.misfits import misfit
 from core.names import listed
-from core.salvage import misfit, salvage
+from core.salvage import salvage
 
 APP_NAME = "who-is-speaking"
 HOME_VARIABLE = "SPEAKERS_HOME"  # environment: the folder, where --home does not say

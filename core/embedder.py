@@ -186,6 +186,15 @@ def _description(folder: Path) -> dict:
     return description
 
 
+def shipped_sizes() -> dict[str, tuple[int, int]]:
+    """By the id of the weights that ship how many numbers their embeddings have (CNN, ANN); {} where none are there."""
+    try:
+        description = _description(PRETRAINED)
+    except ModelError:
+        return {}
+    return {description["id"]: (description["embedding"],) * len(MODELS)}
+
+
 def calibration_id(description: dict) -> str:
     """Twelve hexadecimal digits made of the calibration and the cohort that a model.json tells of."""
     told = [description["calibration"], description["files"]["cohort"]["sha256"]]

@@ -1,10 +1,9 @@
 """What is whole in a damaged speaker database: read row by row around the damage, and checked before it is believed.
 
 A person is saved with those sessions of which no embedding is missing in between and every one is sound: finite
-numbers, length 1 (see `core.embedder`). A page of the file that was overwritten inside an embedding changes its length,
-so it cannot pass. Settings are not saved: they are quickly chosen again.
-
-SQLite takes any value in any column, so a file may be damaged (or made by hand) without its noticing: see `misfit`.
+numbers, as many as its network makes, length 1 (see `core.misfits`). A page of the file that was overwritten inside an
+embedding changes its length, so it cannot pass. Words whose bytes are no UTF-8 are saved as `core.misfits.text_of`
+reads them. Settings are not saved: they are quickly chosen again.
 """
 
 from __future__ import annotations
@@ -12,62 +11,18 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
-from itertools import chain
 from pathlib import Path
 
-import numpy as np
-
-from core.enrolled import is_embedding
 from core.errors import InvalidName
-from core.names import clean_name, name_key, shortened
+from core.misfits import TABLES, oddity, of_another_type, sizes, text_of
+from core.names import clean_name, name_key
 
-TABLES = ("speakers", "sessions", "segments", "recordings", "corrections")
 FILL = """UPDATE sessions SET consent_at = (SELECT consent_at FROM speakers WHERE id = speaker_id)
     WHERE consent_at = ''"""  # layout 1 has none of a session
 MIN_SEGMENTS = 4  # of a session; fewer are no enrolment (20 s, see `core.enrolment`)
 MAX_STEP = 64  # row numbers skipped at once where nothing can be read
 UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: SQLite's complaint quotes bytes that are no text
 MAX_FAILURES = 5_000  # reads that fail one after another before a table is given up
-
-
-def misfit(db: sqlite3.Connection) -> str | None:
-    """Whose row holds a value of another type than its column's, or an embedding that is no finite numbers, and what it
-    is; None where nobody's does."""
-    if not any(db.execute(f"SELECT 1 FROM {table} WHERE {_of_another_type(db, table)}").fetchone() for table in TABLES):
-        rows = db.execute("SELECT cnn, ann FROM segments")
-        if all(_is_finite(b"".join(chain.from_iterable(some))) for some in iter(lambda: rows.fetchmany(1000), [])):
-            return None
-    db.create_function("is_finite", 1, lambda blob: blob is None or _is_finite(blob))
-    odd = [
-        f"WHEN {wrong} THEN '{name} is ' || typeof({name}) || ' in the place of {kind}'"
-        for table in TABLES
-        for name, kind, wrong in _columns(db, table)
-    ]
-    odd += [
-        f"WHEN NOT is_finite({model}) THEN 'an embedding of the {model.upper()} is not finite numbers'"
-        for model in ("cnn", "ann")
-    ]
-    found = db.execute(
-        f"SELECT speakers.name, CASE {' '.join(odd)} END AS what FROM speakers "
-        "LEFT JOIN sessions ON speaker_id = speakers.id LEFT JOIN segments ON segments.session_id = sessions.id "
-        "LEFT JOIN recordings ON recordings.session_id = sessions.id "
-        "LEFT JOIN corrections ON likeliest = speakers.id WHERE what IS NOT NULL"
-    ).fetchone()
-    if found is None:
-        return None  # a row that belongs to nobody: it is never read
-    name, what = found
-    return f"{shortened(name if isinstance(name, str) else name.decode(errors='replace'))}: {what}"
-
-
-def _columns(db: sqlite3.Connection, table: str) -> Iterator[tuple[str, str, str]]:
-    """(name, type, SQL that asks whether a row has a value of another type there) of every column."""
-    for _, column, kind, *_ in db.execute(f"PRAGMA table_info({table})"):
-        name = f"{table}.{column}"
-        yield name, kind.lower(), f"(typeof({name}) != '{kind.lower()}' AND {name} IS NOT NULL)"
-
-
-def _of_another_type(db: sqlite3.Connection, table: str) -> str:
-    return " OR ".join(wrong for _, _, wrong in _columns(db, table))
 
 
 def salvage(damaged: Path, whole: sqlite3.Connection) -> list[str]:
@@ -81,10 +36,18 @@ def salvage(damaged: Path, whole: sqlite3.Connection) -> list[str]:
     whole.execute("BEGIN IMMEDIATE")
     try:
         with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as broken:
-            broken.text_factory = lambda raw: raw.decode("utf-8", "replace")
+            guessed: set[str] = set()  # words that were no UTF-8
+
+            def words(raw: bytes) -> str:
+                text = text_of(raw)
+                if text.encode() != raw:
+                    guessed.add(text)
+                return text
+
+            broken.text_factory = words
             for table in TABLES:
                 _copy(broken, whole, table)
-        _believe_only_what_is_sound(whole)
+        _believe_only_what_is_sound(whole, guessed)
         whole.execute(FILL)
         names = [name for (name,) in whole.execute("SELECT name FROM speakers ORDER BY id")]
         if names:
@@ -134,13 +97,16 @@ def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple]:
             last, step, failures = last + step, min(2 * step, MAX_STEP), failures + 1
 
 
-def _believe_only_what_is_sound(db: sqlite3.Connection) -> None:
+def _believe_only_what_is_sound(db: sqlite3.Connection, guessed: set[str]) -> None:
     for table in TABLES:
-        db.execute(f"DELETE FROM {table} WHERE {_of_another_type(db, table)}")
+        db.execute(f"DELETE FROM {table} WHERE {of_another_type(db, table)}")
+    needed = sizes(db)
     spoilt = {
         session
-        for session, cnn, ann in db.execute("SELECT session_id, cnn, ann FROM segments")
-        if not (_is_embedding(cnn) and _is_embedding(ann))
+        for session, model, *blobs in db.execute(
+            "SELECT session_id, model_id, cnn, ann FROM segments JOIN sessions ON id = session_id"
+        )
+        if any(map(oddity, blobs, needed[model]))
     }
     spoilt |= {
         session
@@ -154,18 +120,13 @@ def _believe_only_what_is_sound(db: sqlite3.Connection) -> None:
     db.execute("DELETE FROM sessions WHERE id NOT IN (SELECT session_id FROM segments)")
     db.execute("DELETE FROM speakers WHERE id NOT IN (SELECT speaker_id FROM sessions)")
     for number, name, key in db.execute("SELECT id, name, key FROM speakers").fetchall():
+        if name in guessed or key in guessed:
+            db.execute("UPDATE OR IGNORE speakers SET key = ? WHERE id = ?", (name_key(name), number))
+            key = db.execute("SELECT key FROM speakers WHERE id = ?", (number,)).fetchone()[0]
         if not _is_name(name, key):
             db.execute("DELETE FROM speakers WHERE id = ?", (number,))
     while lost := db.execute("PRAGMA foreign_key_check").fetchall():  # rows whose person or session is not there
         db.executemany(f"DELETE FROM {lost[0][0]} WHERE rowid = ?", [(r[1],) for r in lost if r[0] == lost[0][0]])
-
-
-def _is_finite(blob: object) -> bool:
-    return isinstance(blob, bytes) and len(blob) % 4 == 0 and bool(np.isfinite(np.frombuffer(blob, "<f4")).all())
-
-
-def _is_embedding(blob: object) -> bool:
-    return isinstance(blob, bytes) and len(blob) % 4 == 0 and is_embedding(np.frombuffer(blob, "<f4"))
 
 
 def _is_name(name: object, key: object) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from core.enrolled import KINDS, EnrolledSegment, Session, SessionRecord
+from core.enrolled import KINDS, EnrolledSegment, Session, SessionRecord, is_embedding
 from core.errors import StoreError
 from core.names import one_line
 from core.segments import Quality
@@ -95,8 +95,8 @@ def checked_rows(segments: Sequence[EnrolledSegment]) -> list[tuple]:
         made = []
         for vector in (segment.cnn, segment.ann):
             vector = np.asarray(vector, dtype="<f4")
-            if vector.ndim != 1 or not len(vector) or not np.isfinite(vector).all():
-                raise StoreError(f"an embedding must be finite numbers of shape (D,), got shape {vector.shape}")
+            if vector.ndim != 1 or not is_embedding(vector):  # else the file was damaged when it is opened again
+                raise StoreError(f"an embedding must be finite numbers of length 1, (D,), got shape {vector.shape}")
             made += [vector.tobytes(), len(vector)]
         q = segment.quality
         measured = (segment.start, q.speech, q.level, q.clipped, q.snr)

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core import database, people_file
+from core.embedder import shipped_sizes
 from core.session_rows import checked_rows
 from core.speakers import SpeakerStore
 from tests.core.voices import DIMS, enrol, voice
@@ -117,6 +118,73 @@ def test_a_value_that_cannot_be_costs_its_person_only(good, tmp_path, table, col
     store = opened(tmp_path / "home", (tmp_path / "made.db").read_bytes())
     assert f'damaged ("Person 2": {says})' in store.notice and "Person 1, Person 3" in store.notice
     assert assert_sound(store) == 29 and "Person 2" not in {profile.name for profile in store.profiles()}
+    assert SpeakerStore(store.home).notice is None
+
+
+@pytest.mark.parametrize(
+    ("column", "vector", "says"),
+    [
+        ("cnn", voice(0, dims=(100, 64))[0].cnn, "an embedding of the CNN has 100 numbers in the place of 192"),
+        ("ann", voice(0, dims=(192, 65))[0].ann, "an embedding of the ANN has 65 numbers in the place of 64"),
+        ("ann", np.zeros(0, "<f4"), "an embedding of the ANN has 0 numbers in the place of 64"),
+        ("cnn", 0.5 * voice(0)[0].cnn, "an embedding of the CNN has the length 0.5 in the place of 1"),
+        ("ann", np.zeros(64, "<f4"), "an embedding of the ANN has the length 0 in the place of 1"),
+        ("ann", np.full(64, 3e38, "<f4"), "an embedding of the ANN has the length 2.4e+39 in the place of 1"),
+    ],
+)
+def test_an_embedding_that_no_network_made_costs_its_person_only(good, tmp_path, column, vector, says):
+    """Else NumPy complains when somebody is to be identified, whoever it is, of shapes that no user knows."""
+    (tmp_path / "made.db").write_bytes(good)
+    with sqlite3.connect(tmp_path / "made.db") as db:
+        changed = f"UPDATE segments SET {column} = ?, {column}_dims = ? WHERE rowid = ?"
+        assert db.execute(changed, (vector.tobytes(), len(vector), 2 * 11 + 5)).rowcount == 1
+    db.close()
+    store = opened(tmp_path / "home", (tmp_path / "made.db").read_bytes())
+    assert f'damaged ("Person 2": {says})' in store.notice and "Person 1, Person 3" in store.notice
+    assert assert_sound(store) == 29 and "Person 2" not in {profile.name for profile in store.profiles()}
+    assert SpeakerStore(store.home).notice is None
+
+
+def test_the_weights_that_ship_say_themselves_how_long_an_embedding_is(tmp_path):
+    """Also where most of what is there has another length."""
+    ((shipped, size),) = shipped_sizes().items()
+    store = SpeakerStore(tmp_path)
+    for seed in range(3):
+        enrol(store, f"Person {seed}", seed, model=shipped, dims=(100, 100))
+    assert size != (100, 100)
+    found = f'damaged ("Person 0": an embedding of the CNN has 100 numbers in the place of {size[0]})'
+    store = SpeakerStore(tmp_path)
+    assert found in store.notice and "enrol everybody again" in store.notice and store.profiles() == []
+
+
+def test_each_of_several_weights_has_embeddings_of_its_own_length(tmp_path):
+    store = SpeakerStore(tmp_path)
+    for seed, dims in enumerate(((192, 64), (8, 4), (192, 192))):
+        enrol(store, f"Person {seed}", seed, model=f"m{seed}", dims=dims)
+    store = SpeakerStore(tmp_path)
+    assert store.notice is None and len(store.profiles()) == 3
+
+
+@pytest.mark.parametrize(
+    ("table", "column", "raw", "read"),
+    [
+        ("speakers", "name", "Jörg 2".encode("cp1252"), "Jörg 2"),
+        ("speakers", "key", b"person \xff", "Person 2"),
+        ("speakers", "created_at", b"\xff\xff", "Person 2"),
+        ("sessions", "source", b"caf\xe9.wav", "Person 2"),
+        ("sessions", "remark", b"\xc3", "Person 2"),
+    ],
+)
+def test_words_that_are_no_text_cost_nobody(good, tmp_path, table, column, raw, read):
+    """SQLite keeps them as text, and Python's complaint of them sounded as if another program used the file."""
+    (tmp_path / "made.db").write_bytes(good)
+    with sqlite3.connect(tmp_path / "made.db") as db:
+        assert db.execute(f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE rowid = 3", (raw,)).rowcount == 1
+    db.close()
+    store = opened(tmp_path / "home", (tmp_path / "made.db").read_bytes())
+    assert f'damaged ("{read}": {table}.{column} is not UTF-8 text)' in store.notice
+    assert f"saved from it: Person 0, Person 1, {read}, Person 3" in store.notice
+    assert assert_sound(store) == 30 and store.get(read.upper()).segments == 6
     assert SpeakerStore(store.home).notice is None
 
 

@@ -101,6 +101,7 @@ def spoilt(**change) -> list[EnrolledSegment]:
     [
         [],
         spoilt(cnn=np.full(192, np.nan, np.float32)),
+        spoilt(cnn=np.full(192, 0.5, np.float32)),  # not of length 1
         spoilt(cnn=np.zeros((1, 192), np.float32)),
         spoilt(ann=np.zeros(63, np.float32)),
         spoilt(kind="minute"),
