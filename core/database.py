@@ -97,8 +97,13 @@ class Database:
         except _Damaged as damage:
             if self._identity() == identity:  # else another process has just put it right
                 aside = self._set_aside()
-                self._begin()
-                self._save_from(aside, damage.found)
+                try:
+                    self._make_folder()
+                    self._begin()
+                    self._save_from(aside, damage.found)
+                except BaseException:  # a full disk: the next start would find nobody, and say nothing
+                    self._put_back(aside)
+                    raise
             else:
                 self._begin()
 
@@ -206,8 +211,15 @@ class Database:
                     rest.rename(f"{aside}{tail}")
         except OSError as error:
             raise StoreError(f"{self.path} is damaged and cannot be moved ({error.strerror}): move it away") from error
-        self._make_folder()
         return aside
+
+    def _put_back(self, aside: Path) -> None:
+        with suppress(OSError):
+            for tail in ("-wal", "-shm", ""):
+                self.path.with_name(DATABASE + tail).unlink(missing_ok=True)
+            for tail in ("-wal", "-shm", ""):
+                if (rest := Path(f"{aside}{tail}")).exists():
+                    rest.rename(self.path.with_name(DATABASE + tail))
 
     def _save_from(self, aside: Path, found: str) -> None:
         with self.connection() as db:

@@ -54,9 +54,10 @@ def salvage(damaged: Path, whole: sqlite3.Connection) -> list[str]:
             whole.execute("UPDATE changes SET revision = revision + 1")
         whole.execute("COMMIT")
         return names
-    except UNREADABLE:  # nothing in it can be read at all
-        whole.execute("ROLLBACK")
-        return []
+    except BaseException:
+        if whole.in_transaction:  # SQLite itself takes it back where the disk is full
+            whole.execute("ROLLBACK")
+        raise
     finally:
         whole.execute("PRAGMA foreign_keys = ON")
 
@@ -75,6 +76,8 @@ def _copy(broken: sqlite3.Connection, whole: sqlite3.Connection, table: str) -> 
     for row in _rows(broken, f"SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"):
         try:
             whole.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", row)
+        except sqlite3.OperationalError:
+            raise  # a full disk: it says nothing of the row
         except sqlite3.DatabaseError:
             continue  # a value that cannot be
 

@@ -71,8 +71,12 @@ def export(options: Namespace) -> None:
     content = people_file.write(people, _passphrase(options, new=True) if options.encrypt else None)
     try:
         handle = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+        except BaseException:  # half a file is no copy, and keeps its name from the next try
+            target.unlink(missing_ok=True)
+            raise
     except FileExistsError:
         raise PeopleFileError(f"{target} exists already: choose another name") from None
     except OSError as error:

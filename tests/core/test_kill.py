@@ -178,3 +178,36 @@ def test_a_disk_too_full_to_erase_is_said_and_the_next_start_erases(base, tmp_pa
     assert said.startswith("the change was made, but old bytes of what was removed may stay in "), said
     assert "free some space if the disk is full" in said and "another program" not in said
     assert left == "7 0"
+
+
+FULL_AT_A_RESCUE = r"""
+import resource, sqlite3, sys
+from core.errors import StoreError
+from core.speakers import SpeakerStore
+
+store = SpeakerStore(sys.argv[1])
+with sqlite3.connect(store.path) as db:
+    db.execute("UPDATE sessions SET source = x'ff' WHERE id = 3")
+db.close()
+before = store.path.read_bytes()
+for room in (1_000, 60_000, store.path.stat().st_size * 2 // 3):
+    resource.setrlimit(resource.RLIMIT_FSIZE, (room, resource.RLIM_INFINITY))
+    try:
+        print(SpeakerStore(sys.argv[1]).notice)
+    except StoreError as error:
+        print(error)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+    print(store.set_aside(), store.path.read_bytes() == before)
+print(SpeakerStore(sys.argv[1]).notice)
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of file size")
+def test_a_disk_too_full_to_save_people_from_damage_leaves_them_where_they_were(base, tmp_path):
+    """The next start would have begun with nobody, and have said nothing."""
+    shutil.copytree(base, tmp_path / "home")
+    *tries, last = printed_by(FULL_AT_A_RESCUE, tmp_path / "home").splitlines()
+    assert tries[1::2] == ["[] True"] * 3
+    assert all("cannot be used" in said and "the disk is not full" in said for said in tries[::2]), tries
+    assert not any("rollback" in said for said in tries)
+    assert "Person 0, Person 1, Person 3" in last

@@ -34,6 +34,22 @@ def test_a_person_is_shown(jo):
     refused(command("speakers", "show", "Mei"), 'no one is called "Mei"')
 
 
+@pytest.mark.skipif(os.name != "posix", reason="no limit of a file's size to stand for a full disk")
+def test_half_an_export_is_not_left_on_a_full_disk(jo, tmp_path):
+    """It could not be imported, and the next try would have met its name."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, hard))
+    try:
+        done = command("speakers", "export", tmp_path / "people.json")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    refused(done, "people.json cannot be written")
+    assert list(tmp_path.iterdir()) == []
+    assert "1 person written" in command("speakers", "export", tmp_path / "people.json").out
+
+
 def test_people_are_taken_along(jo, tmp_path):
     file, secret, other = tmp_path / "people.json", tmp_path / "secret", tmp_path / "other"
     secret.write_text("correct horse\n")
