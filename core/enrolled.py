@@ -106,5 +106,6 @@ class PersonRecord:
 
 def is_embedding(values: np.ndarray) -> bool:
     """Are these finite numbers of length 1, (D,), as networks make them? Asked of what comes from a file."""
-    length = float(np.linalg.norm(values.astype(np.float64)))
-    return bool(np.isfinite(values).all()) and abs(length - 1.0) <= LENGTH_TOLERANCE
+    if not np.isfinite(values).all():  # first: NumPy warns of some that are none when it widens them
+        return False
+    return abs(float(np.linalg.norm(values.astype(np.float64))) - 1.0) <= LENGTH_TOLERANCE

@@ -118,6 +118,7 @@ SPOILS = {
     "an embedding that is cut": lambda d: SESSION(d)["segments"][0].update(cnn="AAAA"),
     "an embedding not of length 1": lambda d: SESSION(d)["segments"][0].update(cnn="AACAPw=="),
     "an embedding that is not finite": lambda d: SESSION(d)["segments"][0].update(cnn="AADAfw=="),
+    "an embedding of which NumPy warns": lambda d: SESSION(d)["segments"][0].update(cnn="AQCgfw=="),  # signalling NaN
     "no base64": lambda d: SESSION(d)["segments"][0].update(ann="*"),
     "different lengths": lambda d: SESSION(d)["segments"][0].update(cnn="AACAPw=="[:0] + "AACAPwAAAAA="),
     "sound that is none": lambda d: d["people"][0]["sessions"][1].update(flac="AAAA"),
