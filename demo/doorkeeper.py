@@ -109,14 +109,23 @@ class Doorkeeper:
             await _say(send, "http", 404, json.dumps(said), media="application/json")
             return
 
+        begun = False
+
         async def send_with_headers(message) -> None:
+            nonlocal begun
             if message["type"] == "http.response.start":
+                begun = True
                 taken = {name.lower() for name, _ in message.get("headers", ())}
                 extra = [(n.encode(), v.encode()) for n, v in HEADERS.items() if n.encode() not in taken]
                 message = {**message, "headers": [*message.get("headers", ()), *extra]}
             await send(message)
 
-        await self._app(scope, receive, send_with_headers)
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except TypeError:  # Gradio's of a form whose "files" are text, or have no name
+            if begun or not unquote(scope["path"]).startswith(UPLOAD):
+                raise
+            await _say(send, "http", 400, texts.API_NO_UPLOAD)
 
     def _refusal(self, scope) -> tuple[int, str] | None:
         """Status and sentence for a request that gets no further."""

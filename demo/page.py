@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 import gradio as gr
+from pydantic import ValidationError
 
 from core.errors import SourceError, SpeakerError
 from demo import texts
@@ -47,21 +48,24 @@ class Page(gr.Blocks):
             leave(state)
 
     async def preprocess_data(self, block_fn, inputs: list[Any], *more, **settings) -> list[Any]:
-        """Raises `gr.Error` with the kind as its title for a file that was not sent, and for a call with values too few
-        or too many."""
+        """Raises `gr.Error` with the kind as its title for a file that was not sent or is described wrongly, and for a
+        call with values too few or too many."""
         public = block_fn.api_visibility == "public"
         if len(list(islice(paths_in(inputs), MAX_FILES + 1))) > MAX_FILES:
             raise refusal(SourceError(texts.TOO_MANY_FILES.format(count=MAX_FILES)))
         if not all(map(was_sent, paths_in(inputs))):
             raise refusal(SourceError(texts.API_NOT_SENT if public else texts.FILE_GONE))
         if public and len(inputs) != len(block_fn.inputs):
-            call = object()
-            for path in paths_in(inputs):  # the call itself would have looked after it
-                hold(path, call)
-                let_go(path, call)
+            _drop(inputs)
             counts = {"name": block_fn.api_name, "wanted": len(block_fn.inputs), "given": len(inputs)}
             raise refusal(SourceError(texts.API_COUNT.format(**counts)))
-        return await super().preprocess_data(block_fn, inputs, *more, **settings)
+        try:
+            return await super().preprocess_data(block_fn, inputs, *more, **settings)
+        except ValidationError as error:  # a size that is no number, a name that is no text
+            if not public:
+                raise
+            _drop(inputs)
+            raise refusal(SourceError(texts.API_FILE_TOLD_WRONG)) from error
 
     async def call_function(self, *event, **settings) -> dict[str, Any]:
         """Raises `gr.Error` for what an event does not catch itself: of anything else the page would show nothing."""
@@ -76,6 +80,14 @@ class Page(gr.Blocks):
             raise gr.Error(
                 str(error) if ours else texts.INTERNAL, title=texts.TROUBLE, print_exception=False
             ) from error
+
+
+def _drop(inputs: list[Any]) -> None:
+    """Delete what was sent with a call that is refused: the call itself would have looked after it."""
+    call = object()
+    for path in paths_in(inputs):
+        hold(path, call)
+        let_go(path, call)
 
 
 class Sessions(OrderedDict):

@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import time
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -277,6 +278,31 @@ def test_an_answer_that_nobody_waits_for_is_a_sentence_and_no_stack_trace(url, c
         assert reply.status == 404 and reply.headers["content-type"] == "application/json", path
         valid("error", json.loads(reply.body))
         assert json.loads(reply.body)["title"] == "UnknownEvent" and b"no answer waits under this id" in reply.body
+    assert caplog.text == ""
+
+
+@pytest.mark.parametrize("told", [{"size": "large"}, {"orig_name": 5}, {"is_stream": []}], ids=str)
+def test_a_file_that_is_described_wrongly_is_a_sentence(url, samples, capfd, told):
+    with Page(url) as page:
+        path = page.upload("described.opus", (samples / "kofi_test.opus").read_bytes())
+    body = json.dumps({"data": [{**file_data(path), **told}, 0, None]}).encode()
+    asked = ask(url, "/gradio_api/call/identify", "POST", body=body, Content_Type="application/json")
+    with urlopen(f"{url}/gradio_api/call/identify/{json.loads(asked.body)['event_id']}") as answer:
+        kind, said = answer.read().decode().split("\n")[:2]
+    said = json.loads(said.removeprefix("data: "))
+    assert kind == "event: error" and said["title"] == "SourceError", said
+    assert "not described as docs/api.md has it" in said["error"]
+    assert "Traceback" not in capfd.readouterr().err
+    assert not os.path.exists(path)
+
+
+def test_a_form_without_a_file_is_a_sentence(url, caplog, monkeypatch):
+    """As curl sends it where the @ is forgotten."""
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handlers", [caplog.handler])  # it hands nothing on
+    form = b'--edge\r\nContent-Disposition: form-data; name="files"\r\n\r\nvoice.wav\r\n--edge--\r\n'
+    kind = {"Content_Type": "multipart/form-data; boundary=edge"}
+    reply = ask(url, "/gradio_api/upload", "POST", body=form, **kind)
+    assert reply.status == 400 and b"no file was sent" in reply.body, reply
     assert caplog.text == ""
 
 
