@@ -157,6 +157,9 @@ class Database:
                 # SQLite gives -wal and -shm the same mode. A file that is there is never opened but by SQLite: closing
                 # any descriptor of it drops the locks of all connections that this process has (POSIX).
                 os.close(os.open(os.path.realpath(self.path), os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        except FileExistsError as error:
+            why = OSError(error.errno, f"{self.home.name} is a file, not a folder")
+            raise StoreError(_unwritable(self.path, why)) from error
         except (OSError, ValueError) as error:  # the latter: a name that no folder can have
             raise StoreError(_unwritable(self.path, error)) from error
 

@@ -13,7 +13,7 @@ from core import people_file
 from core.coherence import SAME_VOICE
 from core.corrections import corrections
 from core.enrolled import Session
-from core.errors import DuplicateName, PeopleFileError, StoreError
+from core.errors import DuplicateName, PeopleFileError, StoreError, reason
 from core.names import name_key, shortened
 from core.recognizer import Recognizer
 from core.sureness import recommend
@@ -64,6 +64,8 @@ def _remarks(session: Session, recognizer: Recognizer) -> str:
 
 def export(options: Namespace) -> None:
     """speakers export FILE [NAME ...]: into a new file, which only its owner can read."""
+    if not options.file:
+        raise PeopleFileError("FILE is empty: say where the people are to be written")
     store, target = opened_store(options), Path(options.file)
     people = store.records(options.names or None)
     if not people:
@@ -146,7 +148,9 @@ def _passphrase(options: Namespace, *, new: bool = False) -> str:
             with open(options.passphrase_file, encoding="utf-8-sig") as file:  # Notepad begins with a mark
                 return file.readline(1000).rstrip("\r\n")
         except (OSError, UnicodeDecodeError) as error:
-            raise PeopleFileError(f"{options.passphrase_file} cannot be read as a passphrase ({error})") from error
+            raise PeopleFileError(
+                f"{options.passphrase_file} cannot be read as a passphrase ({reason(error)})"
+            ) from error
     if not sys.stdin.isatty():
         raise PeopleFileError("a passphrase is needed: give it with --passphrase-file FILE")
     import getpass

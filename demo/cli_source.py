@@ -132,6 +132,8 @@ def _shortened(sound: Audio, most: float) -> Audio:
 def check_files(sources: Iterable[str]) -> None:
     """Raise `SourceError` for a file that is not there, before any source is read."""
     for source in sources:
+        if not source.strip():  # a variable of the shell that is not set
+            raise SourceError("a SOURCE is empty: give a file, a link or mic")
         if kind(source) == "file":
             try:
                 os.stat(source)

@@ -90,6 +90,20 @@ def test_files_without_sound(name, home, voice, tmp_path):
     assert nobody(home)
 
 
+def test_names_that_are_empty_are_said_to_be(everybody, tmp_path):
+    """A variable of the shell that is not set: "" was a file without a name, or the folder of now."""
+    for empty in ("", " "):
+        refused(command("identify", empty), "a SOURCE is empty: give a file, a link or mic")
+        refused(command("enrol", "Amina", SPEECH, empty, "--yes-consent"), "a SOURCE is empty")
+    refused(command("speakers", "export", ""), "FILE is empty: say where")
+    secret = ("--encrypt", "--passphrase-file", tmp_path, "--home", everybody)
+    done = command("speakers", "export", tmp_path / "x", *secret)
+    refused(done, "cannot be read as a passphrase (")
+    assert "Errno" not in done.err and done.err.count(str(tmp_path)) == 1
+    (tmp_path / "file").write_text("")
+    refused(command("speakers", "list", "--home", tmp_path / "file"), "(file is a file, not a folder)")
+
+
 def test_no_traceback_from_a_process_either(home, tmp_path):
     (tmp_path / "letter.mp3").write_text("Dear Amina")
     refused(process("identify", tmp_path / "letter.mp3"), "use WAV, FLAC, OGG, Opus, MP3, M4A or WebM")
