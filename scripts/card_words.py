@@ -95,8 +95,9 @@ No number was fitted on them; what was chosen with them in view is:
 - How much the ANN counts in the fusion. This ANN had been seen here with more weight in it (5e1f2a57056e): alone it was
   better than the one before, but the fusion was a little worse than the CNN in most channels. Since then the ANN has a
   part in it only where held-out voices prove that it helps (`core/calibration.py`), which they do not for this CNN.
-- That this ANN still ships. Another (42ea8d027498, two perceptrons joined) had been better on training-corpus voices left
-  out, was seen here to tell five apart better in six channels and worse on `clean` and three others, and did not ship."""
+- That this ANN still ships. Another (42ea8d027498, two perceptrons joined) had been better on training-corpus voices
+  left out, was seen here to tell five apart better in six channels and worse on `clean` and three others, and did not
+  ship."""
 
 BESIDE = """\
 Differences in points, ours less the rival's: a positive accuracy and negative error rates are better. Intervals: 500
