@@ -16,6 +16,7 @@ CONTROLS = ("Cc", "Zl", "Zp")  # categories: control characters, ends of lines a
 FORMULA = "=+-@"  # first characters that make a spreadsheet calculate
 BIDI = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")  # embeddings, overrides, isolates
 VARIATIONS = frozenset(map(chr, range(0xFE00, 0xFE10)))  # variation selectors: text or emoji style
+JOINERS = frozenset("\u200c\u200d")  # within words of Persian or Hindi, and between emoji of one picture
 BLANK_LETTERS = frozenset("\u115f\u1160\u2800\u3164\uffa0")  # letters and symbols that show nothing
 
 
@@ -74,5 +75,5 @@ def listed(names: Sequence[str]) -> str:
 
 def shortened(name: str) -> str:
     """A name in quotation marks for a message, on one line and not longer than a name may be."""
-    shown = repr(name)[1:-1]
+    shown = "".join(one if one in JOINERS else repr(one)[1:-1] for one in name)
     return f'"{shown}"' if len(shown) <= MAX_NAME else f'"{shown[:MAX_NAME]}..."'

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import InvalidName
-from core.names import clean_name
+from core.names import clean_name, shortened
 
 
 @pytest.mark.parametrize(
@@ -69,3 +69,9 @@ def test_a_clean_name_stays_as_it_is(text):
         return
     assert clean_name(cleaned) == cleaned
     assert 1 <= len(cleaned) <= 60 and not set(cleaned) & set("/\\<>\n\r\t") and cleaned[0] not in "=+-@"
+
+
+def test_a_message_shows_a_name_as_it_is_written():
+    for name in ("نی\u200cلوفر", "\U0001f469\U0001f3fd\u200d\U0001f52c", "O'Brien", "Zo\u00eb"):
+        assert shortened(name) == f'"{name}"'
+    assert shortened("two\nlines \x1b[2J") == r'"two\nlines \x1b[2J"'
