@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import quote
 
-from core.segments import clock
+from core.segments import MIN_SPEECH_SECONDS, clock
 from demo import texts, timeline_view
 from demo.job import ASK, FETCH, JUDGE, WAIT, Job
 from demo.notice_view import notice, progress, trouble
@@ -40,6 +40,9 @@ def outcome(job: Job, anybody: bool) -> str:
         return trouble(job.error)
     if job.cancelled:
         return notice(texts.CANCELLED)
+    if not any(one.quality.enough for one in job.answers):
+        silent = notice(texts.DONE_SILENT.format(title=job.title, least=MIN_SPEECH_SECONDS))
+        return silent + "".join(map(notice, job.notes))
     done = notice(texts.DONE.format(count=texts.counted(len(job.answers), "segment"), title=job.title), "good")
     done += "".join(map(notice, job.notes))
     return done if anybody else done + notice(texts.DONE_NOBODY)

@@ -40,7 +40,7 @@ def _state(moment: Moment) -> str:
     return (
         f'<div class="live-state {kind}"><span class="live-dot"></span>'
         f'<b>{state}</b>{shown}<div class="meters">{answer_view.speech_meter(speech, of)}'
-        f"{answer_view.meter(moment.level)}</div></div>"
+        f"{answer_view.meter(moment.level if moment.listening else None)}</div></div>"
     )
 
 

@@ -132,6 +132,10 @@ ENROLLED_HERE = "{name} is enrolled with {count} of 5 s. Press Find out who spea
 FETCHING = "Fetching the sound of {title}"
 LISTENING_TO = "Listening to {title}"
 DONE = "Done: {count} of {title} judged."
+DONE_SILENT = (
+    "Done, but no part of {title} has enough speech to judge: {least:.0f} s of five are needed. Try another part, "
+    "or a louder recording."
+)
 DONE_NOBODY = (
     "Nobody is enrolled, so every voice is Unknown. Enrol people in the Speakers tab, or use the example voices."
 )

@@ -104,6 +104,14 @@ def test_music_only_names_nobody(recognizer, tmp_path):
     assert "notice-good" in status and not any(one.both.is_person for one in job.answers)
 
 
+def test_a_recording_without_speech_is_not_called_done_well(recognizer, tmp_path):
+    soundfile.write(tmp_path / "empty room.wav", np.zeros(12 * SAMPLE_RATE), SAMPLE_RATE)
+    job = Job()
+    *_, (status, *_) = link_or_file.listen(recognizer, job, Work(path=str(tmp_path / "empty room.wav")))
+    assert "notice-good" not in status and "no part of empty room.wav has enough speech" in status
+    assert "1 s of five are needed" in status and job.answers
+
+
 def test_the_two_stages_and_what_remains():
     job = Job()
     job.is_link, job.title = True, "A talk"

@@ -151,6 +151,7 @@ def test_the_last_answer_stays_when_listening_ends(recognizer, voice):
     assert texts.LISTENING in live.view(ear.look(recognizer), {})
     html, *_ = live.stopped(recognizer, ear)
     assert texts.STOPPED in html and '<div class="card-name">Amina</div>' in html
+    assert "dBFS" not in html  # nothing is heard any more, so it has no level
 
 
 def test_a_session_ends_when_it_is_full_and_keeps_its_beginning(recognizer, voice, monkeypatch):
