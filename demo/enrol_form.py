@@ -14,7 +14,7 @@ from demo import phrases, texts
 from demo.enrolling import SOURCES, check, enrol, followed, record, taken
 from demo.link_or_file import FILE_TYPES
 from demo.live import device_choices, refusals
-from demo.notice_view import trouble
+from demo.notice_view import SETTLED, trouble
 from demo.people_view import gathered, takes
 from demo.sight import HIDDEN, layout, visibility
 from demo.take import BROWSER, COMPUTER, Take
@@ -156,9 +156,7 @@ def build_form(recognizer: Recognizer) -> Form:
         kept = which != texts.FROM_FILE or paths != used
         emptied = ["" if name_key(name) == name_key(who) else gr.skip(), gr.skip() if kept else None]
         emptied += ["" if which == texts.FROM_LINK and list(span) == used else gr.skip()] * 3
-        found = gathered(*current.speech(choice)) if current.of(choice) else gr.skip()
-        if choice == texts.FROM_FILE and paths and kept:
-            found = check(paths)[0]
+        found = check(paths if kept else None)[0] if choice == texts.FROM_FILE else gathered(*current.speech(choice))
         return *emptied, found, *shown(current, choice)
 
     state = [lights, said, taking, listed]
@@ -171,6 +169,8 @@ def build_form(recognizer: Recognizer) -> Form:
     doubtful += [drop.click, over.click, upload.upload, upload.delete, upload.clear]
     # another voice, another name
     gr.on(doubtful, lambda: gr.update(value=False, visible=HIDDEN), None, sure, **private)
+    mended = [name.change, consent.change, again.change, link.change, start.change, end.change]
+    gr.on(mended, None, said, said, js=SETTLED, **private)
     begin.click(recording, [take, device], state, concurrency_limit=4, **private)
     drop.click(lambda current, choice: fewer(current, choice, False), [take, where], state, **private)
     over.click(lambda current, choice: fewer(current, choice, True), [take, where], state, **private)

@@ -21,7 +21,7 @@ from demo.exporting import private_folder, write_exports
 from demo.job import Job, Work
 from demo.link_card import Looked, look_at_file, look_up, readable, waiting
 from demo.live import names_of
-from demo.notice_view import progress, trouble
+from demo.notice_view import SETTLED, progress, trouble
 from demo.sight import layout, visibility
 from demo.tab import Tab
 
@@ -174,4 +174,6 @@ def build_tab(recognizer: Recognizer) -> Tab:
     cancel.click(lambda current: current.cancel(), job, None, **private)
     link.change(look, [link, looked], [card, looked], trigger_mode="always_last", **private)
     upload.change(look_at_file, upload, card, **private)
+    mended = [upload.upload, upload.clear, link.change, start.change, end.change]
+    gr.on(mended, None, status, status, js=SETTLED, **private)
     return Tab([], list, [enrolled])

@@ -9,6 +9,7 @@ from core.errors import SpeakerError
 from demo import texts
 
 KINDS = ("error", "info", "good")
+SETTLED = "(html) => (html?.includes('notice-error') ? '' : html)"  # JavaScript: what was wrong is being mended
 
 
 def notice(text: str, kind: str = "info") -> str:

@@ -217,7 +217,8 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     ):
         event.then(None, None, None, js=mark, **private)
 
-    gr.on([people.select, find.input], lambda: "", None, notices, **private)
+    # what was said of one person, and the name that was typed for them, are none of the next one's
+    gr.on([people.select, find.input], lambda: ("", ""), None, [notices, new_name], **private)
 
     def unasked() -> Any:
         return visibility(sure, False)

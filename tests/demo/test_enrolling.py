@@ -96,6 +96,8 @@ def test_whoever_is_enrolled_takes_only_what_was_used_along(form, empty, voice, 
     assert (name, files) == (skipped, None) and listed.count("<audio") == 1
     assert found == people_view.gathered(*take.speech(BROWSER))  # of the take that is there, not of who was enrolled
     other = [recording(tmp_path, voice, "mei_enrol", 0, 12)]
+    *_, found, _, _ = form["rested"](take, texts.FROM_FILE, said, of, "Kofi", paths, "", "", "")
+    assert found == enrolling.check(None)[0]  # the file is gone, and what was found in it
     name, files, *_, found, _, _ = form["rested"](take, texts.FROM_FILE, said, of, " kofi ", other, "", "", "")
     assert (name, files) == ("", skipped) and found == enrolling.check(other)[0]
     link, left = "https://youtu.be/abcdefghijk", ["0:10", "0:40"]
@@ -104,6 +106,7 @@ def test_whoever_is_enrolled_takes_only_what_was_used_along(form, empty, voice, 
     assert form["rested"](take, BROWSER, said, of, "Kofi", None, link, "", "")[2:5] == (skipped,) * 3
     said, of = enrolled(form, take, "Jo", BROWSER, None)
     assert "notice-good" in said and take.of(BROWSER) == ()
+    assert form["rested"](take, BROWSER, said, of, "Jo", None, "", "", "")[5] == enrolling.check(None)[0]
     refused, _ = enrolled(form, take, "Jo", BROWSER, None)
     assert form["rested"](take, BROWSER, refused, of, "Jo", None, "", "", "") == (skipped,) * 8
 
