@@ -165,7 +165,8 @@ def build_form(recognizer: Recognizer) -> Form:
     recorded.input(another, [take, recorded], [*state, recorded], **private)
     meter.select(metered, take, lights, trigger_mode="multiple", concurrency_limit=FOLLOWED, **private)
     gr.on([upload.upload, upload.delete, upload.clear], check, upload, [lights, said], **private)
-    doubtful = [name.input, where.change, recorded.input, begin.click, link.input, start.input, end.input]
+    # `change` of what is written: a name that is pasted is no `input` to Gradio
+    doubtful = [name.change, where.change, recorded.input, begin.click, link.change, start.change, end.change]
     doubtful += [drop.click, over.click, upload.upload, upload.delete, upload.clear]
     # another voice, another name
     gr.on(doubtful, lambda: gr.update(value=False, visible=HIDDEN), None, sure, **private)

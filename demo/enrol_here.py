@@ -141,7 +141,7 @@ def build_panel(recognizer: Recognizer, job: Any, shown: Any) -> tuple[dict[Any,
     # every press, in order: "always_last" would say again what the one before said
     shown.select(chosen, presses, outputs, trigger_mode="multiple", concurrency_limit=1, **private)
     cleared = "() => { window.whoIsChosen && window.whoIsChosen.clear(); }"
-    name.input(lambda: gr.update(value=False, visible=HIDDEN), None, sure, **private)
+    name.change(lambda: gr.update(value=False, visible=HIDDEN), None, sure, **private)
     clear.click(None, None, None, js=cleared, **private)
     event = go.click(
         enrolled,

@@ -2,6 +2,7 @@
 can be read, nothing jumps."""
 
 import pytest
+import soundfile
 
 from tests.browser.steps import open_tab
 
@@ -62,7 +63,7 @@ def said(page, where: str, words: str) -> None:
     page.wait_for_timeout(1000)
 
 
-def test_what_is_said_goes_when_it_is_mended(known, app, page, tmp_path):
+def test_what_is_said_goes_when_it_is_mended(known, app, page, voice, tmp_path):
     page.goto(app[0])
 
     # a file that is none: the sentence names it, and goes with it
@@ -91,6 +92,20 @@ def test_what_is_said_goes_when_it_is_mended(known, app, page, tmp_path):
     said(page, "#enrol-notice", "onsent is missing")
     page.locator("#enrol-consent input").check()
     page.locator("#enrol-notice .notice-error").wait_for(state="detached")
+
+    # to be sure is to be sure of one name: another one, pasted, is asked about again
+    soundfile.write(tmp_path / "zara.wav", voice("kofi_enrol").samples, voice("kofi_enrol").rate)
+    page.locator("#enrol-source").get_by_label("File", exact=True).check()
+    page.locator("#enrol-file input[type=file]").set_input_files(tmp_path / "zara.wav")
+    page.locator("#enrol-lights .light.is-good").nth(4).wait_for()
+    page.locator("#enrol-go").click()
+    said(page, "#enrol-notice", "enrolled already as")
+    page.locator("#enrol-sure input").check()
+    page.locator("#enrol-name textarea, #enrol-name input").fill("Robin")
+    page.locator("#enrol-sure input").wait_for(state="hidden")
+    page.locator("#enrol-go").click()
+    said(page, "#enrol-notice", "enrolled already as")
+    assert not page.locator("#enrol-sure input").is_checked()
 
     # a name that was typed for one person is not given to the next
     page.locator("#people .person-open", has_text="Amina").click()
