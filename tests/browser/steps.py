@@ -46,6 +46,10 @@ FAULTS = """() => {
     const size = parseFloat(getComputedStyle(one).fontSize);
     if (text && size < 12 && seen(one)) found.push([`too small: ${text.slice(0, 40)}`, size]);
   }
+  for (const one of document.querySelectorAll("main .details .table-scroll")) {
+    const hidden = one.scrollWidth - one.clientWidth;
+    if (seen(one) && hidden > 1) found.push(["the last answer of each segment is out of sight by", hidden]);
+  }
   for (const one of document.querySelectorAll("main button:not(.turn)")) {
     const cut = one.scrollWidth - one.clientWidth;
     const hides = getComputedStyle(one).overflowX !== "visible";
