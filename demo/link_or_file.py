@@ -31,6 +31,11 @@ ENDINGS += " webm wma wmv wv"
 FILE_TYPES = ["audio", "video", *(f".{ending}" for ending in ENDINGS.split())]  # what can be chosen
 WAITING = 12  # recordings that wait or are judged: each holds its place in the queue
 SCRIPT = Path(__file__).with_name("player.js")
+# on a phone what comes of a press lies below the screen
+SHOW_STATUS = """() => {
+  const place = document.querySelector("#file-status");
+  if (place.getBoundingClientRect().top > innerHeight - 150) place.scrollIntoView();
+}"""
 
 
 def seconds_of(text: str) -> float | None:
@@ -71,7 +76,8 @@ def listen(recognizer: Recognizer, job: Job, work: Work) -> Iterator[tuple[str, 
     for _ in job.run(recognizer, work, private_folder()):
         yield job_view.stages(job), job_view.timeline(job, names), job_view.details(job, names), job.player
     said = job_view.outcome(job, bool(names))
-    yield said, job_view.timeline(job, names), job_view.details(job, names), job.player
+    heard = job.player if job.answers or job.error is None else None  # what cannot be read cannot be played
+    yield said, job_view.timeline(job, names), job_view.details(job, names), heard
 
 
 def build_tab(recognizer: Recognizer) -> Tab:
@@ -171,6 +177,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
     link.submit(asked, form, outputs, **limits, **private)
     for name, button in tries.items():
         button.click(partial(example, name), job, outputs, **limits, **private)
+    gr.on([run.click, *(one.click for one in tries.values())], None, None, None, js=SHOW_STATUS, **private)
     cancel.click(lambda current: current.cancel(), job, None, **private)
     link.change(look, [link, looked], [card, looked], trigger_mode="always_last", **private)
     upload.change(look_at_file, upload, card, **private)

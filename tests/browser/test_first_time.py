@@ -74,12 +74,21 @@ def test_what_is_said_goes_when_it_is_mended(known, app, page, voice, tmp_path):
     page.locator("#file-card .notice-error").wait_for()
     page.locator("#file-run").click()
     said(page, "#file-status", "notes.wav")
+    assert page.locator("#file-player audio").count() == 0  # nor is there anything to play
     page.locator("#file-upload button[aria-label='Clear']").click()
     page.locator("#file-status .notice-error").wait_for(state="detached")
     page.locator("#file-run").click()
     said(page, "#file-status", "nothing to listen to")
     page.locator("#file-link input, #file-link textarea").fill("h")
     page.locator("#file-status .notice-error").wait_for(state="detached")
+
+    # on a phone what comes of a press is in sight
+    page.locator("#file-link input, #file-link textarea").fill("")
+    page.set_viewport_size({"width": 390, "height": 664})
+    page.locator("#file-run").click()
+    said(page, "#file-status", "nothing to listen to")
+    assert page.locator("#file-status .notice").bounding_box()["y"] < 600
+    page.set_viewport_size({"width": 1280, "height": 900})
 
     # consent that was missing and a name that was missing
     open_tab(page, "Speakers")

@@ -99,9 +99,9 @@ def test_another_recording_is_not_mixed_with_the_one_it_replaces(recognizer, tmp
 def test_a_file_without_sound_is_one_sentence(recognizer, tmp_path):
     path = tmp_path / "nothing.mp3"
     path.touch()
-    *_, (status, lanes, html, _) = link_or_file.listen(recognizer, Job(), Work(path=str(path)))
+    *_, (status, lanes, html, heard) = link_or_file.listen(recognizer, Job(), Work(path=str(path)))
     assert status.count("notice-error") == 1 and "nothing.mp3 is empty" in status
-    assert texts.RESULTS_EMPTY in lanes and html == ""
+    assert texts.RESULTS_EMPTY in lanes and html == "" and heard is None  # nor is there anything to play
 
 
 def test_a_link_is_fetched_judged_and_can_be_played(recognizer, media, tmp_path, monkeypatch):
