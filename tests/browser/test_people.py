@@ -136,10 +136,13 @@ def test_right_or_wrong_and_how_sure(known, app, page):
     page.goto(app[0])
 
     # live: before anybody spoke there is nothing to say; then the answer was wrong, and it was somebody else
-    page.locator("#live-right").click()
-    page.locator("#live-verdict-notice .notice-error", has_text="no answer yet").wait_for()
-    page.locator("#live-microphone button", has_text="Record").click()
+    page.locator("#live-screen .card-both.is-waiting").wait_for()
+    record = page.locator("#live-microphone button", has_text="Record")
+    assert not page.locator("#live-right").is_visible()
+    place = record.bounding_box()
+    record.click()
     page.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
+    assert page.locator("#live-microphone button", has_text="Stop").bounding_box()["y"] == place["y"]
     page.locator("#live-wrong").click()
     page.locator("#live-verdict", has_text="the answer was Kofi").wait_for()
     page.locator("#live-verdict-keep").click()
