@@ -34,6 +34,15 @@ def opened(folder, content: bytes) -> SpeakerStore:
     return SpeakerStore(folder)
 
 
+def changed(good: bytes, folder, statement: str, *values: object) -> SpeakerStore:
+    """A store of what SQL made of one row of the good one."""
+    (folder / "made.db").write_bytes(good)
+    with sqlite3.connect(folder / "made.db") as db:
+        assert db.execute(statement, values).rowcount == 1
+    db.close()
+    return opened(folder / "home", (folder / "made.db").read_bytes())
+
+
 def assert_sound(store: SpeakerStore) -> int:
     """Whoever is there is there with their own voice, as it was enrolled; how many."""
     people = store.embeddings("m1")
@@ -110,12 +119,8 @@ def test_people_of_the_first_layout_keep_the_time_of_their_consent(tmp_path):
 )
 def test_a_value_that_cannot_be_costs_its_person_only(good, tmp_path, table, column, value, says):
     """SQLite takes it, whoever wrote it; scikit-learn does not take such numbers, nor a page such a name."""
-    (tmp_path / "made.db").write_bytes(good)
-    with sqlite3.connect(tmp_path / "made.db") as db:
-        number = 3 if table != "segments" else 2 * 11 + 5  # somewhere among the third person's rows
-        assert db.execute(f"UPDATE {table} SET {column} = ? WHERE rowid = ?", (value, number)).rowcount == 1
-    db.close()
-    store = opened(tmp_path / "home", (tmp_path / "made.db").read_bytes())
+    number = 3 if table != "segments" else 2 * 11 + 5  # somewhere among the third person's rows
+    store = changed(good, tmp_path, f"UPDATE {table} SET {column} = ? WHERE rowid = ?", value, number)
     assert f'damaged ("Person 2": {says})' in store.notice and "Person 1, Person 3" in store.notice
     assert assert_sound(store) == 29 and "Person 2" not in {profile.name for profile in store.profiles()}
     assert SpeakerStore(store.home).notice is None
@@ -134,12 +139,8 @@ def test_a_value_that_cannot_be_costs_its_person_only(good, tmp_path, table, col
 )
 def test_an_embedding_that_no_network_made_costs_its_person_only(good, tmp_path, column, vector, says):
     """Else NumPy complains when somebody is to be identified, whoever it is, of shapes that no user knows."""
-    (tmp_path / "made.db").write_bytes(good)
-    with sqlite3.connect(tmp_path / "made.db") as db:
-        changed = f"UPDATE segments SET {column} = ?, {column}_dims = ? WHERE rowid = ?"
-        assert db.execute(changed, (vector.tobytes(), len(vector), 2 * 11 + 5)).rowcount == 1
-    db.close()
-    store = opened(tmp_path / "home", (tmp_path / "made.db").read_bytes())
+    statement = f"UPDATE segments SET {column} = ?, {column}_dims = ? WHERE rowid = ?"
+    store = changed(good, tmp_path, statement, vector.tobytes(), len(vector), 2 * 11 + 5)
     assert f'damaged ("Person 2": {says})' in store.notice and "Person 1, Person 3" in store.notice
     assert assert_sound(store) == 29 and "Person 2" not in {profile.name for profile in store.profiles()}
     assert SpeakerStore(store.home).notice is None
@@ -177,11 +178,7 @@ def test_each_of_several_weights_has_embeddings_of_its_own_length(tmp_path):
 )
 def test_words_that_are_no_text_cost_nobody(good, tmp_path, table, column, raw, read):
     """SQLite keeps them as text, and Python's complaint of them sounded as if another program used the file."""
-    (tmp_path / "made.db").write_bytes(good)
-    with sqlite3.connect(tmp_path / "made.db") as db:
-        assert db.execute(f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE rowid = 3", (raw,)).rowcount == 1
-    db.close()
-    store = opened(tmp_path / "home", (tmp_path / "made.db").read_bytes())
+    store = changed(good, tmp_path, f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE rowid = 3", raw)
     assert f'damaged ("{read}": {table}.{column} is not UTF-8 text)' in store.notice
     assert f"saved from it: Person 0, Person 1, {read}, Person 3" in store.notice
     assert assert_sound(store) == 30 and store.get(read.upper()).segments == 6
