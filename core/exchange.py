@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from core.errors import DatasetError
+from core.onnx_layout import UNCHANGED, keep_blocks
 
 HALF_FROM = 1024  # values: larger constants are stored with 16 bits
 EIGHT_FROM = 2_000_000  # parameters: kernels of a larger network are stored with 8 bits
@@ -19,14 +20,16 @@ PART = "part{}/"  # what names in a joined file begin with
 
 
 def export(body, path: Path) -> None:
-    """Write a network (a `keras.Model`, input -> embedding) as ONNX, whole or not at all; its large constants with 16
-    bits, of a large network the kernels with 8 (see `coarsen`), which ONNX Runtime widens once as it loads them."""
+    """Write a network (a `keras.Model`, input -> embedding) as ONNX, whole or not at all, as ONNX Runtime is quick with
+    it (`core.onnx_layout`); its large constants with 16 bits, of a large network the kernels with 8 (see `coarsen`),
+    which ONNX Runtime widens once as it loads them."""
     import onnx
 
     partial = path.with_suffix(".partial.onnx")
     body.export(str(partial), format="onnx", verbose=False)
     model = onnx.load(partial)
     partial.unlink()
+    keep_blocks(model)
     narrow(model.graph, eight=body.count_params() >= EIGHT_FROM)
     _save(model, path)
 
@@ -296,9 +299,13 @@ def _constants(path: Path) -> list[list[tuple[str, tuple[np.ndarray, ...]]]]:
             for values in (arrays[name] for name in node.input if name in arrays)
             if values.dtype in (np.float16, np.float32)
         )
-        if own and (node.name or not joined):  # what `join` added is of no part
-            part = node.name.split("/")[0] if joined else ""
-            found.setdefault(part, []).append((node.op_type, own))
+        if not own or node.name.endswith(UNCHANGED) or (joined and not node.name):  # what `join` added is of no part
+            continue
+        mine = found.setdefault(node.name.split("/")[0] if joined else "", [])
+        if node.op_type == "BatchNormalization":  # what `keep_blocks` made of a product and a sum
+            mine += [("Mul", own[:1]), ("Add", own[1:2])]
+        else:
+            mine.append((node.op_type, own))
     return list(found.values()) or [[]]
 
 
