@@ -37,6 +37,7 @@ from core.recognizer import Recognizer
 from core.segments import prepare, prepare_judged
 from core.spectral import feature_row
 from core.spectrogram import spectrogram_image
+from scripts.benchmark_networks import measure_networks
 from scripts.benchmark_people import measure_people
 from scripts.benchmark_start import measure_start
 from scripts.benchmark_training import measure_training
@@ -286,6 +287,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sections = {
         "segment": lambda: measure_segment(args.repeats),
+        "networks": lambda: measure_networks(args.repeats),
         "peers": lambda: measure_peers(args.repeats),
         "batch": lambda: measure_batch(args.minutes),
         "people": lambda: measure_people(args.people),

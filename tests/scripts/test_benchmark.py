@@ -6,6 +6,7 @@ measured four times; `scripts/benchmark.py --check` is the strict one, for an id
 """
 
 import json
+import os
 
 import pytest
 
@@ -87,6 +88,12 @@ def test_a_floor_is_work_over_what_the_machine_can_do():
     assert set(wanted) == STAGES and all(measured.floor(one) > 0 for one in wanted.values())
     weights = (embedder.folder / "cnn.onnx").stat().st_size
     assert convolution_operations((embedder.folder / "cnn.onnx").read_bytes()) > weights  # each weight at many places
+
+
+def test_both_networks_are_timed_with_every_number_of_threads():
+    found = benchmark.measure_networks(repeats=3)
+    assert "1 thread" in found and len(found) == (1 if os.cpu_count() == 1 else 2)
+    assert all(row["ms"] > 1 and row["processor_ms"] > 1 for row in found.values())
 
 
 @pytest.mark.slow
