@@ -85,4 +85,4 @@ def test_a_hollow_point_has_a_hollow_mark():
 
 
 def test_an_empty_chart_is_a_frame():
-    assert ElementTree.fromstring(chart_svg.chart(Chart("t", Axis(), Axis())))
+    assert ElementTree.fromstring(chart_svg.chart(Chart("t", Axis(), Axis()))).tag.endswith("svg")
