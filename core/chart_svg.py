@@ -15,6 +15,8 @@ LEFT, RIGHT, TOP, BOTTOM = 60, 20, 30, 46
 LEGEND_ROW = 17
 CELL = 46  # of a matrix
 LABEL_LETTERS = 12  # of a name beside a matrix
+FAINTEST, FULLEST = 0.06, 0.68  # opacity of a cell of nought and of all: its number is read by day and by night
+ZERO = 0.65  # opacity of a nought
 FONT = "font-family:inherit;font-size:12px"
 
 
@@ -58,13 +60,13 @@ def matrix(one: Matrix) -> str:
         parts.append(f'<text x="{left - 8}" y="{y + CELL / 2 + 4}" text-anchor="end">{_short(name)}</text>')
         for column in range(columns):
             share, count = float(shares[row, column]), int(one.counts[row, column])
+            full = FAINTEST + (FULLEST - FAINTEST) * share
             says = f"{name} answered {one.columns[column]}: {count}"
-            ink = "#ffffff" if share > 0.55 else "currentColor"
             parts.append(
                 f'<g><title>{escape(says)}</title><rect x="{left + column * CELL + 1}" y="{y + 1}" width="{CELL - 2}" '
-                f'height="{CELL - 2}" rx="5" fill="{one.colour}" fill-opacity="{0.06 + 0.94 * share:.3f}"/>'
-                f'<text x="{left + column * CELL + CELL / 2}" y="{y + CELL / 2 + 4}" text-anchor="middle" fill="{ink}" '
-                f'opacity="{1 if count else 0.35}">{count}</text></g>'
+                f'height="{CELL - 2}" rx="5" fill="{one.colour}" fill-opacity="{full:.3f}"/>'
+                f'<text x="{left + column * CELL + CELL / 2}" y="{y + CELL / 2 + 4}" text-anchor="middle" '
+                f'opacity="{1 if count else ZERO}">{count}</text></g>'
             )
     return "".join(parts) + "</svg>"
 

@@ -127,11 +127,11 @@ WHY_CNN_SAYS = (
 WHY_CNN_NOTHING = "No single patch carried the decision: hiding any of them left the CNN as sure as before."
 WHY_ANN = "ANN: what spoke for and against {person}"
 WHY_ANN_NOTE = (
-    "Starting from the average of all training voices ({average:+.1f}), each family of features moves the ANN toward "
-    "{person} or away, to {total:+.1f} in the end. (Log-odds: 0 is fifty-fifty against Unknown, +3 is 95 %.)"
+    "Starting from the average of all training voices ({average}), each family of features moves the ANN toward "
+    "{person} or away, to {total} in the end. (Log-odds: 0 is fifty-fifty against Unknown, +3 is 95 %.)"
 )
 TOOK = "{count} patches in {seconds:.1f} s."
-REST = "{count} more families move it by {total:+.2f} in all. Click a family to see its strongest measures."
+REST = "{count} more families move it by {total} in all. Click a family to see its strongest measures."
 STRONGEST = "Strongest:"
 HIGHER, LOWER = "higher", "lower"
 DEVIATION = "{what}: {amount:.1f} standard deviations {way} than most voices"

@@ -91,12 +91,18 @@ def in_a_sentence(one: Occlusion) -> str:
 def bars(one: Contributions) -> str:
     """A bar for each family, to the right what spoke for the person; the strongest columns in words."""
     shown = one.parts[:SHOWN]
-    rest = sum(part.log_odds for part in one.parts[SHOWN:])
+    rest, others = sum(part.log_odds for part in one.parts[SHOWN:]), len(one.parts) - SHOWN
     most = max([abs(part.log_odds) for part in shown] + [1e-9])
     rows = "".join(_bar(part, most) for part in shown)
-    more = f'<p class="quiet">{texts.REST.format(count=len(one.parts) - SHOWN, total=rest)}</p>' if rest else ""
-    note = texts.WHY_ANN_NOTE.format(person=escape(one.person), average=one.average, total=one.log_odds)
+    more = f'<p class="quiet">{texts.REST.format(count=others, total=signed(rest, 2))}</p>' if rest else ""
+    start, end = signed(one.average), signed(one.log_odds)
+    note = texts.WHY_ANN_NOTE.format(person=escape(one.person), average=start, total=end)
     return f'<div class="evidence">{rows}</div>{more}<p class="quiet">{note}</p>'
+
+
+def signed(value: float, digits: int = 1) -> str:
+    """-8.21 -> '\u22128.2', 3.0 -> '+3.0': with a minus sign, no hyphen."""
+    return f"{value:+.{digits}f}".replace("-", "\u2212")
 
 
 def _bar(part: Contribution, most: float) -> str:
@@ -109,7 +115,7 @@ def _bar(part: Contribution, most: float) -> str:
     return (
         f'<details class="evidence-row"><summary><span>{part.family.title}</span><span class="evidence-track">'
         f'<i class="is-{kind}" style="left:{left:.1f}%;width:{max(width, 0.6):.1f}%"></i></span>'
-        f"<b>{part.log_odds:+.1f}</b></summary><p>{escape(about)}.{escape(words)}</p></details>"
+        f"<b>{signed(part.log_odds)}</b></summary><p>{escape(about)}.{escape(words)}</p></details>"
     )
 
 

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core import chart_svg
-from core.chart import SCALES, Axis, Chart, Matrix, Series
+from core.chart import METHOD_COLOURS, SCALES, Axis, Chart, Matrix, Series
 
 
 @pytest.mark.parametrize(
@@ -71,6 +71,35 @@ def test_a_matrix_shows_every_count_and_escapes_names():
     texts = [one.text for one in root.iter() if one.tag.endswith("text")]
     assert [text for text in texts if text in {"0", "1", "3", "4"}] == ["3", "1", "0", "4"]
     assert np.allclose(made.shares(), [[0.75, 0.25], [0.0, 1.0]])
+
+
+INKS = (("#171c26", "#ffffff"), ("#eceef2", "#171c26"))  # of letters, and of what lies behind, by day and by night
+
+
+def light(colour: np.ndarray) -> float:
+    """Relative luminance (WCAG 2) of RGB in 0 to 1, with the 0.05 of its contrast."""
+    linear = np.where(colour <= 0.04045, colour / 12.92, ((colour + 0.055) / 1.055) ** 2.4)
+    return float(linear @ [0.2126, 0.7152, 0.0722]) + 0.05
+
+
+@pytest.mark.parametrize("colour", [METHOD_COLOURS[answer] for answer in ("cnn", "ann", "both")])
+@pytest.mark.parametrize(("ink", "paper"), INKS)
+def test_every_number_of_a_matrix_can_be_read(colour, ink, paper):
+    ink, paper, colour = (np.array(list(bytes.fromhex(one[1:]))) / 255 for one in (ink, paper, colour))
+    counts = np.stack([np.arange(21), 20 - np.arange(21)], axis=1)
+    names = tuple(map(str, range(21)))
+    hexed = "#" + bytes((colour * 255).round().astype(int).tolist()).hex()
+    root = ElementTree.fromstring(chart_svg.matrix(Matrix("m", counts, names, ("a", "b"), hexed)))
+    cells = [one for one in root.iter() if one.tag.endswith("}g")]
+    assert len(cells) == 42
+    for cell in cells:
+        _, box, text = cell
+        cover = float(box.get("fill-opacity"))
+        back = colour * cover + paper * (1 - cover)
+        letters = ink if text.get("fill", "currentColor") == "currentColor" else np.ones(3)
+        seen = letters * float(text.get("opacity")) + back * (1 - float(text.get("opacity")))
+        low, high = sorted((light(seen), light(back)))
+        assert high / low >= 4.5, (text.text, high / low)
 
 
 def test_columns_left_out_count_in_the_shares():

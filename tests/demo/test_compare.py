@@ -1,5 +1,6 @@
 """The Compare tab with real voices, without a browser: the exam, the map, the explanation, and what is forgotten."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -109,6 +110,8 @@ def test_an_explanation_shows_both_models(pair, voice):
     html = compare.why(pair, voice("kofi_test").between(0.0, 5.0))
     assert "CNN answered Kofi" in html and "ANN answered Kofi" in html
     assert html.count("data:image/png") == 2 and html.count("evidence-row") >= 6
+    words = re.sub("<[^>]*>", " ", html)
+    assert re.search(r"\u2212\d", words) and not re.search(r"(?<!\w)-\d", words)  # a minus sign, no hyphen
 
 
 @pytest.mark.parametrize(("path", "said"), [(None, "no sound to explain"), ("quiet.wav", "not enough speech")])
