@@ -11,6 +11,7 @@ from core.recognizer import Recognizer
 from demo import people_texts as texts
 from demo.notice_view import notice, progress, trouble
 from demo.parcel import Parcel, entries, view
+from demo.person import QUESTION_SCRIPT
 from demo.sight import HIDDEN, layout, seen, visibility
 from demo.texts import AND_MORE, KEEP
 
@@ -76,7 +77,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             made = gr.HTML("", elem_id="export-notice")
             save = gr.DownloadButton(texts.EXPORT, variant="primary", visible=HIDDEN, elem_id="export-save")
         with gr.Column(min_width=300):
-            gr.HTML(f"<h3>{texts.IMPORT_TITLE}</h3><p>{texts.IMPORT_TEXT}</p>")
+            gr.HTML(f'<h3 tabindex="-1">{texts.IMPORT_TITLE}</h3><p>{texts.IMPORT_TEXT}</p>')
             upload = gr.File(
                 label=texts.IMPORT_FILE, file_types=[".json"], type="filepath", height=120, elem_id="import-file"
             )
@@ -95,7 +96,7 @@ def build_part(recognizer: Recognizer) -> tuple[list[Any], Callable[[], list], l
             )
             take = gr.Button(texts.IMPORT, variant="primary", visible=HIDDEN, elem_id="import-take")
             with gr.Column(**layout(False, "sure"), elem_id="import-sure") as warning:
-                question = gr.HTML("")
+                question = gr.HTML("", js_on_load=QUESTION_SCRIPT.read_text(encoding="utf-8"))
                 with gr.Row(elem_classes="pair"):
                     yes = gr.Button(texts.REPLACE_YES, variant="stop", min_width=90, elem_id="import-yes")
                     no = gr.Button(KEEP, min_width=90, elem_id="import-no")

@@ -20,6 +20,7 @@ from demo.presses import Presses
 from demo.sight import HIDDEN, layout, seen, visibility
 
 SCRIPT = Path(__file__).with_name("people.js")
+PAGE_SCRIPT, QUESTION_SCRIPT = (Path(__file__).with_name(name) for name in ("person.js", "question.js"))
 CHECKS = 4  # people checked at the same time
 EVERYBODY, PERSON = -2, -1  # what a question is about; else the id of a session
 MANY = 12  # people from which on one is looked for by name
@@ -126,7 +127,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
     chosen, asked, revision, presses = gr.State(None), gr.State(None), gr.State(-1), gr.State(Presses())
     find = gr.Dropdown([], label=people_texts.FIND, visible=HIDDEN, elem_id="person")
     with gr.Column(elem_id="person-page"):  # in sight exactly when it says something: people.css
-        page = gr.HTML("")
+        page = gr.HTML("", js_on_load=PAGE_SCRIPT.read_text(encoding="utf-8"))
         status = gr.HTML("", elem_id="person-status")
         with gr.Row(elem_classes="pair"):
             new_name = gr.Textbox(label=texts.NEW_NAME, max_lines=1, scale=2, min_width=140, elem_id="new-name")
@@ -140,7 +141,7 @@ def build_page(recognizer: Recognizer, people: Any, form: Any) -> tuple[list[Any
             delete = gr.Button(texts.DELETE, min_width=80, elem_id="delete")
             close = gr.Button(people_texts.CLOSE, min_width=80, elem_id="person-close")
     with gr.Column(**layout(False, "sure")) as sure:
-        question = gr.HTML("")
+        question = gr.HTML("", js_on_load=QUESTION_SCRIPT.read_text(encoding="utf-8"))
         with gr.Row(elem_classes="pair"):
             yes = gr.Button(texts.DELETE_YES, variant="stop", min_width=90, elem_id="delete-yes")
             no = gr.Button(texts.KEEP, min_width=90, elem_id="delete-no")

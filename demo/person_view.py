@@ -44,7 +44,7 @@ def page(
     return (
         f'<section class="person" data-person="{escape(person.name, quote=True)}" '
         f'style="--who:{colour_of(person.name, colours)}">'
-        f"<header><h3>{escape(person.name)}</h3><p>{escape(facts)}</p><p>{consent}</p></header>"
+        f'<header><h3 tabindex="-1">{escape(person.name)}</h3><p>{escape(facts)}</p><p>{consent}</p></header>'
         f'{_check(check, checked)}<h4>{texts.SESSIONS_TITLE}</h4><ol class="sessions">{items}</ol></section>'
     )
 

@@ -31,7 +31,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         with gr.Column(scale=1, min_width=320):
             form = build_form(recognizer)
         with gr.Column(scale=1, min_width=320, elem_classes="speakers-people"):
-            gr.HTML(f"<h3>{texts.WHO_IS_ENROLLED}</h3>")
+            gr.HTML(f'<h3 tabindex="-1">{texts.WHO_IS_ENROLLED}</h3>')
             people = gr.HTML("", js_on_load=SCRIPT.read_text(encoding="utf-8"), elem_id="people")
             try_it = gr.Button(texts.EXAMPLES_BUTTON, size="sm", elem_id="speakers-examples")
             learning = gr.HTML("", elem_id="speakers-learning")
