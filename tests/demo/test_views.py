@@ -1,6 +1,7 @@
 """What the app draws: names escaped, lanes in proportion, colours apart, errors in one sentence."""
 
 import logging
+import re
 
 import pytest
 
@@ -10,6 +11,7 @@ from core.segments import Quality, Segment
 from core.timeline import Answer
 from demo import answer_view, notice_view, people_view, texts, timeline_view
 from demo.palette import COLOURS, DARK_INK, colours, ink_on
+from demo.theme import CSS_PATH
 
 GOOD = Quality(speech=4.5, level=-22.0, clipped=0.0, snr=30.0)
 EVIL = "<img src=x onerror=alert(1)>&\"'"
@@ -18,6 +20,13 @@ EVIL = "<img src=x onerror=alert(1)>&\"'"
 def answered(name: str, *, at: float = 0.0, probability: float = 0.9) -> Answer:
     one = Decision(name, probability, UNKNOWN, 0.05)
     return Answer(Segment(at, at + 5.0), GOOD, one, one, one)
+
+
+def test_no_rule_asks_for_one_of_several_inside():
+    """Gradio writes its prefix behind every comma: of `:has(.a, .b)` only .a is ever found, and .b stays hidden."""
+    for path in CSS_PATH.parent.glob("*.css"):
+        rules = re.sub(r"/\*.*?\*/", "", path.read_text(encoding="utf-8"), flags=re.DOTALL)
+        assert re.findall(r":has\([^()]*,[^()]*\)", rules) == [], path.name
 
 
 def test_little_speech_is_said_in_seconds(recognizer):
