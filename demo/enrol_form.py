@@ -96,7 +96,7 @@ def build_form(recognizer: Recognizer) -> Form:
     sure = gr.Checkbox(label=texts.SURE, visible=HIDDEN, elem_id="enrol-sure")
     with gr.Row(elem_classes="pair"):
         go = gr.Button(texts.ENROL, variant="primary", scale=3, min_width=150, elem_id="enrol-go")
-        stop = gr.Button(texts.CANCEL, scale=1, min_width=80, elem_id="enrol-cancel")
+        stop = gr.Button(texts.CANCEL, scale=1, min_width=80, interactive=False, elem_id="enrol-cancel")
     said = gr.HTML("", elem_id="enrol-notice")
 
     boxes = [browser_box, file_box, link_box, computer_box]  # one for each of `SOURCES`
@@ -133,19 +133,20 @@ def build_form(recognizer: Recognizer) -> Form:
         return gathered(*current.speech(choice)), "", *shown(current, choice)
 
     def enrolled(*values) -> Iterator[tuple]:
-        current: Take = values[0]
+        current, left, rests = values[0], gr.skip(), gr.update(interactive=False)
         try:
             for html, found, done in enrol(recognizer, *values):
                 if not done:
-                    yield html, found if found is not None else gr.skip(), *(gr.skip() for _ in range(6))
+                    going_on = gr.update(interactive='class="progress"' in html)
+                    yield html, left if found is None else found, *(left,) * 4, going_on, left, left
                     continue
                 current.drop_used()
                 who = recognizer.store.get(values[1]).name, recognizer.store.revision()
                 resting = gr.update(value=False, visible=HIDDEN)
                 source = values[5] if values[4] == texts.FROM_FILE else [values[6], *values[9:]]
-                yield html, found, False, False, False, resting, who, (values[1], values[4], source)
+                yield html, found, False, False, False, resting, rests, who, (values[1], values[4], source)
         except VoiceInDoubt as error:  # shown is the box that lets the user insist
-            yield trouble(error), *(gr.skip() for _ in range(4)), gr.update(visible=True), *(gr.skip(),) * 2
+            yield trouble(error), *(left,) * 4, gr.update(visible=True), rests, left, left
 
     def rested(current: Take, choice: str, html: str, of: tuple | None, name: str, paths: list[str], *span) -> tuple:
         """After somebody was enrolled with what `of` says: what was written, chosen or recorded meanwhile is of
@@ -180,7 +181,7 @@ def build_form(recognizer: Recognizer) -> Form:
     event = go.click(
         enrolled,
         [take, name, consent, again, where, upload, link, sure, keep_audio, start, end],
-        [said, lights, consent, again, keep_audio, sure, latest, used],
+        [said, lights, consent, again, keep_audio, sure, stop, latest, used],
         concurrency_limit=WAITING,  # they wait for `TURNS`, which says so and can be given up
         **private,
     )

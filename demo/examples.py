@@ -29,6 +29,11 @@ def missing_examples(recognizer: Recognizer) -> list[str]:
     return [name for name in PEOPLE if name_key(name) not in known]
 
 
+def untrue(recognizer: Recognizer, html: str | None) -> bool:
+    """Does `html` say that all are enrolled, and one is gone?"""
+    return "notice-good" in (html or "") and bool(missing_examples(recognizer))
+
+
 def enrol_examples(recognizer: Recognizer) -> Iterator[str]:
     """Enrol those of `PEOPLE` who are not there yet; yields progress and at last what came of it, as HTML."""
     try:

@@ -121,16 +121,18 @@ def build_tab(recognizer: Recognizer) -> Tab:
                     ]
             details = gr.HTML("", elem_id="file-details")
 
-    outputs = [job, status, shown, details, player, cancel, run, saving, *here, *saves]
+    outputs = [job, status, shown, details, player, cancel, run, saving, card, *here, *saves]
     resting = {cancel: gr.update(interactive=False), run: gr.update(interactive=True)}
     busy = {cancel: gr.update(interactive=True), run: gr.update(interactive=False)}
 
-    def go(before: Job, work: Work) -> Iterator[dict]:
+    def go(before: Job, work: Work, *, looked_up: bool = True) -> Iterator[dict]:
+        """`looked_up`: what the card says is no failure, which is asked for once more."""
         before.followed = True
         before.leave()  # what it has to say is of no interest any more
         current, playing = Job(), None
         fresh = {job: current, status: progress(texts.BEGINNING, None), shown: job_view.timeline(current, {})}
-        yield {**fresh, details: "", player: "", saving: visibility(saving, False), **busy, **here}
+        again = {} if looked_up else {card: ""}
+        yield {**fresh, **again, details: "", player: "", saving: visibility(saving, False), **busy, **here}
         try:
             for said, lanes, rows, path in listen(recognizer, current, work):
                 if current.left:
@@ -155,7 +157,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
         except Exception as error:  # noqa: BLE001 - one sentence instead of a stack trace
             yield {status: trouble(error)}
             return
-        yield from go(before, work)
+        yield from go(before, work, looked_up=not work.link or work.video is not None)
 
     def example(name: str, before: Job) -> Iterator[dict]:
         try:

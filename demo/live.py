@@ -14,7 +14,7 @@ from core.sources.microphone import devices
 from core.timeline import FORMATS
 from demo import texts
 from demo.computer_ear import ComputerEar
-from demo.examples import enrol_examples
+from demo.examples import enrol_examples, untrue
 from demo.exporting import private_folder
 from demo.live_ear import SESSION_SECONDS, LiveEar, Moment
 from demo.live_session import SavedSession, save
@@ -133,7 +133,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
     import gradio as gr
 
     private = {"api_visibility": "private", "show_progress": "hidden"}
-    ear, computer = gr.State(LiveEar()), gr.State(ComputerEar())
+    ear, computer, revision = gr.State(LiveEar()), gr.State(ComputerEar()), gr.State(-1)
     with gr.Column(**layout(False, "empty-state")) as empty:
         gr.HTML(f'<h2>{texts.EMPTY_TITLE}</h2><p>{texts.EMPTY_TEXT}</p><p class="quiet">{texts.SYNTHETIC}</p>')
         try_it = gr.Button(texts.EXAMPLES_BUTTON, variant="primary", elem_id="live-examples")
@@ -188,13 +188,13 @@ def build_tab(recognizer: Recognizer) -> Tab:
         return visibility(saving, saved.timelines), *links, sounding
 
     def _begun(current: LiveEar, wished: bool) -> tuple:
-        return *begun(recognizer, current, wished), visibility(saving, False)
+        return *begun(recognizer, current, wished), visibility(saving, False), ""
 
     def _stopped(current: LiveEar) -> tuple:
         html, saved, sentence = stopped(recognizer, current)
         return html, sentence or gr.skip(), *offered(saved)
 
-    microphone.start_recording(_begun, [ear, keep], [screen, said, saving], **private)
+    microphone.start_recording(_begun, [ear, keep], [screen, said, saving, learning], **private)
     microphone.stop_recording(_stopped, ear, [screen, said, *files], **private)
     watcher.stop(_stopped, ear, [screen, said, *files], **private)  # the browser gave no microphone
     microphone.stream(
@@ -226,7 +226,7 @@ def build_tab(recognizer: Recognizer) -> Tab:
 
     def started(ears: ComputerEar, which: str, wished: bool) -> tuple:
         html, sentence = start_computer(recognizer, ears, which, wished)
-        return html, sentence, gr.Timer(active=True), *busy, visibility(saving, False)
+        return html, sentence, gr.Timer(active=True), *busy, visibility(saving, False), ""
 
     def ticked(ears: ComputerEar) -> tuple:
         if not recognizer.store.profiles():
@@ -250,17 +250,19 @@ def build_tab(recognizer: Recognizer) -> Tab:
     where.change(None, None, None, js=STOP_BROWSER, **private)  # before its button is gone
     where.change(switched, [where, computer], boxes, **private)
     again.click(found_devices, None, [device, said], **private)
-    start.click(started, [computer, device, keep], [screen, said, timer, start, stop, saving], **private)
+    listening = [screen, said, timer, start, stop, saving, learning]
+    start.click(started, [computer, device, keep], listening, **private)
     stop.click(ended, computer, [screen, said, timer, start, stop, *files], **private)
     timer.tick(ticked, computer, [screen, said, timer, start, stop, *files], concurrency_limit=VISITORS, **private)
     enrolled = try_it.click(learned, None, learning, concurrency_id="enrol", concurrency_limit=1, **private)
+    revision.change(lambda html: "" if untrue(recognizer, html) else gr.skip(), learning, learning, **private)
 
     def refresh() -> list[Any]:
         nobody = not recognizer.store.profiles()
         rooms = visibility(empty, nobody), visibility(ready, not nobody)
-        return [*rooms, "" if nobody else gr.skip()]
+        return [*rooms, recognizer.store.revision()]
 
-    return Tab([empty, ready, learning], refresh, [enrolled], [ear, computer])
+    return Tab([empty, ready, revision], refresh, [enrolled], [ear, computer])
 
 
 def _buttons(gr: Any, *, listening: bool) -> tuple:

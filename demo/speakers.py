@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from core.recognizer import Recognizer
 from demo import parcel_part, people_view, sure_part, texts
 from demo.enrol_form import build_form
-from demo.examples import enrol_examples, missing_examples
+from demo.examples import enrol_examples, missing_examples, untrue
 from demo.live import names_of
 from demo.notice_view import notice
 from demo.person import SCRIPT, build_page
@@ -36,10 +36,20 @@ def build_tab(recognizer: Recognizer) -> Tab:
             try_it = gr.Button(texts.EXAMPLES_BUTTON, size="sm", elem_id="speakers-examples")
             learning = gr.HTML("", elem_id="speakers-learning")
             parts = [build_page(recognizer, people, form)]
+            *_, revision = parts[0][0]
     parts += [sure_part.build_part(recognizer), parcel_part.build_part(recognizer)]
 
     def learned() -> Iterator[str]:
         yield from enrol_examples(recognizer)
+
+    def still_said(html: str, tried_said: str, latest: tuple | None) -> tuple:
+        """Notices that somebody is enrolled who is not any more go."""
+        known = {profile.name for profile in recognizer.store.profiles()}
+        gone = latest is not None and latest[0] not in known
+        over = "notice-good" in (html or "") and gone, untrue(recognizer, tried_said)
+        return tuple("" if one else gr.skip() for one in over)
+
+    revision.change(still_said, [form.said, learning, form.latest], [form.said, learning], **private)
 
     def refresh() -> list:
         own = [listed(recognizer), gr.update(visible=seen(missing_examples(recognizer)))]

@@ -4,7 +4,7 @@ can be read, nothing jumps."""
 import pytest
 import soundfile
 
-from tests.browser.steps import open_tab
+from tests.browser.steps import faults_on_a_phone, open_tab
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow, pytest.mark.timeout(600)]
 
@@ -159,3 +159,120 @@ def test_the_keyboards_place_is_seen_and_no_answer_moves_the_page(known, app, pa
     assert pale(page) == []
     page.locator("#live-microphone button", has_text="Stop").click()
     page.locator("#live-screen").get_by_text("Not listening").wait_for()
+
+
+def delete(page, name: str) -> None:
+    page.locator("#people .person-open", has_text=name).click()
+    page.locator("#person-page h3", has_text=name).wait_for()
+    page.locator("#delete").click()
+    page.locator("#delete-yes").click()
+    page.locator("#people-notice .notice-good", has_text=name).wait_for()
+    page.locator("#people .person-open", has_text=name).wait_for(state="detached")
+
+
+def test_what_is_said_of_the_enrolled_is_true_and_what_is_cancelled_is_there(app, page, voice, tmp_path):
+    page.goto(app[0])
+    page.locator("#live-examples").click()
+    page.locator("#live-learning .notice-good").wait_for()
+    open_tab(page, "Speakers")
+    delete(page, "Kofi")
+    open_tab(page, "Live")
+    page.locator("#live-learning .notice-good").wait_for(state="detached")
+    open_tab(page, "Speakers")
+    page.locator("#delete-all").click()
+    page.locator("#delete-yes").click()
+    open_tab(page, "Live")
+    page.locator("#live-examples").click()
+    page.locator("#live-learning .notice-good").wait_for()
+    page.locator("#live-microphone button", has_text="Record").click()
+    page.locator("#live-learning .notice-good").wait_for(state="detached")  # who listens has read it
+    page.locator("#live-screen .card-both .card-name", has_text="Kofi").wait_for()
+    page.locator("#live-microphone button", has_text="Stop").click()
+    page.locator("#live-screen").get_by_text("Not listening").wait_for()
+
+    # there is something to cancel only while somebody is being enrolled
+    open_tab(page, "Speakers")
+    cancel = page.locator("#enrol-cancel")
+    assert cancel.is_disabled()
+    delete(page, "Kofi")
+    soundfile.write(tmp_path / "zara.wav", voice("kofi_enrol").samples, voice("kofi_enrol").rate)
+    page.locator("#enrol-source").get_by_label("File", exact=True).check()
+    page.locator("#enrol-file input[type=file]").set_input_files(tmp_path / "zara.wav")
+    page.locator("#enrol-lights .light.is-good").nth(4).wait_for()
+    page.locator("#enrol-name textarea, #enrol-name input").fill("Zara")
+    page.evaluate("""() => {
+      window.could = [];
+      const one = document.querySelector("#enrol-cancel");
+      new MutationObserver(() => window.could.push(!one.disabled)).observe(one, {attributeFilter: ["disabled"]});
+    }""")
+    page.locator("#enrol-go").click()
+    said(page, "#enrol-notice", "onsent is missing")
+    assert cancel.is_disabled() and page.evaluate("window.could") == []
+    page.locator("#enrol-consent input").check()
+    page.locator("#enrol-go").click()
+    page.locator("#enrol-notice .notice-good", has_text="Zara").wait_for()
+    page.wait_for_function("document.querySelector('#enrol-cancel').disabled")
+    assert page.evaluate("window.could") == [True, False]
+
+    # that somebody is enrolled is said until they are deleted
+    page.locator("#people .person-open", has_text="Zara").wait_for()
+    for name, shown in (("Amina", 1), ("Zara", 0)):
+        delete(page, name)
+        page.wait_for_timeout(1000)
+        assert page.locator("#enrol-notice .notice-good").count() == shown
+    page.locator("#speakers-examples").click()
+    page.locator("#speakers-learning .notice-good").wait_for()
+    delete(page, "Mei")
+    page.locator("#speakers-learning .notice-good").wait_for(state="detached")
+    assert page.complaints == []
+
+
+def test_a_link_that_fails_is_said_once(known, app, page):
+    page.goto(app[0])
+    open_tab(page, "Link or file")
+    page.locator("#file-link input, #file-link textarea").fill("https://youtu.be/aaaaaaaaaaa")  # nobody answers here
+    failed = page.locator("#tab-file .notice-error:visible")
+    page.locator("#file-card .notice-error").wait_for()
+    assert failed.count() == 1
+    page.locator("#file-run").click()
+    page.locator("#file-status .notice-error").wait_for()
+    page.wait_for_timeout(1000)
+    assert failed.count() == 1
+
+
+# of each word that is broken: the word
+BROKEN = """() => [...document.querySelectorAll("#people .chip")].flatMap((one) => {
+  const text = [...one.childNodes].find((node) => node.nodeType === 3), range = document.createRange();
+  return [...text.data.matchAll(/[^\\s-]+/g)].filter(({0: word, index}) => {
+    range.setStart(text, index);
+    range.setEnd(text, index + word.length);
+    return new Set([...range.getClientRects()].map((box) => box.top)).size > 1;
+  }).map(({0: word}) => word);
+})"""
+# how far the words of each place for files are from its lower edge, in pixels
+ROOM = """() => [...document.querySelectorAll(".upload-container")].filter((at) => at.checkVisibility()).map((one) => {
+  const range = document.createRange();
+  range.selectNodeContents(one.querySelector("[data-testid=upload-text]"));
+  const lowest = Math.max(...[...range.getClientRects()].map((box) => box.bottom));
+  return one.getBoundingClientRect().bottom - lowest;
+})"""
+
+
+def test_long_names_and_places_for_files_have_room(known, app, page):
+    known.store.rename("Amina", "Maria Konstantina Papadopoulou-Hatzigeorgiou")
+    known.store.rename("Kofi", "Wolfeschlegelsteinhausenbergerdorff")
+    page.goto(app[0])
+    open_tab(page, "Link or file")
+    assert [room >= 8 for room in page.evaluate(ROOM)] == [True]
+    open_tab(page, "Speakers")
+    page.locator("#people .person-open", has_text="Maria").wait_for()
+    longest = ["Wolfeschlegelsteinhausenbergerdorff"]  # longer than there is room
+    assert page.evaluate(BROKEN) == longest
+    assert faults_on_a_phone(page) == []
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.wait_for_timeout(300)
+    assert page.evaluate(BROKEN) == longest
+    assert page.locator("#people .people").evaluate("one => one.scrollWidth - one.clientWidth") == 0
+    page.locator("#enrol-source").get_by_label("File", exact=True).check()
+    page.locator("#enrol-file .upload-container").wait_for()
+    assert [room >= 8 for room in page.evaluate(ROOM)] == [True]
