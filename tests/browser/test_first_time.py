@@ -264,6 +264,10 @@ def test_long_names_and_places_for_files_have_room(known, app, page):
     page.goto(app[0])
     open_tab(page, "Link or file")
     assert [room >= 8 for room in page.evaluate(ROOM)] == [True]
+    page.locator("#example-conversation").click()
+    page.locator("#file-details .cell-name", has_text="Wolfe").first.wait_for()
+    page.locator("#file-status .notice-good").wait_for()
+    assert faults_on_a_phone(page) == []  # both networks' answers are in sight
     open_tab(page, "Speakers")
     page.locator("#people .person-open", has_text="Maria").wait_for()
     longest = ["Wolfeschlegelsteinhausenbergerdorff"]  # longer than there is room
