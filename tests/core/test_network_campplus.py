@@ -155,13 +155,17 @@ def test_training_begins_with_what_a_teacher_would_say(transplanted, images):
 
 @pytest.mark.slow
 def test_a_large_network_is_kept_with_8_bits_and_found_again(transplanted, images, tmp_path, monkeypatch):
-    """The file answers as the coarsened network does, is smaller than with 16 bits, and training goes on from it."""
+    """The file answers as the coarsened network does, is smaller than with 16 bits, is laid out for ONNX Runtime, and
+    training goes on from it."""
+    import onnx
+
     from core.exchange import restore_exported
     from core.network_campplus import campplus, transplant
 
     body, weights = campplus(ONE_OF_EACH), transplanted[1]
     transplant(body, weights)
     path, coarse = kept_with_8_bits(body, images, tmp_path, monkeypatch)
+    assert sum(node.op_type == "BatchNormalization" for node in onnx.load(path).graph.node) == 6  # folded: all others
 
     again = campplus(ONE_OF_EACH)
     restore_exported(again, path, images)
