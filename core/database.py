@@ -14,12 +14,14 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from functools import cache
 from pathlib import Path
 
 from core.errors import StoreError, reason
-from core.misfits import misfit
-from core.names import listed
-from core.salvage import salvage
+from core.misfits import misfit, text_of
+from core.names import listed, shortened
+from core.salvage import Saved, salvage
+from core.set_aside import call_saved, complete_move, moved_aside, name_when_saved, put_back, unsaved
 
 APP_NAME = "who-is-speaking"
 HOME_VARIABLE = "SPEAKERS_HOME"  # environment: the folder, where --home does not say
@@ -90,22 +92,23 @@ class Database:
         self.home = home_folder(home)
         self.path = self.home / DATABASE
         self.notice: str | None = None
+        complete_move(self.path)
         self._make_folder()
         identity = self._identity()
         try:
             self._begin()
         except _Damaged as damage:
-            if self._identity() == identity:  # else another process has just put it right
-                aside = self._set_aside()
-                try:
-                    self._make_folder()
-                    self._begin()
-                    self._save_from(aside, damage.found)
-                except BaseException:  # a full disk: the next start would find nobody, and say nothing
-                    self._put_back(aside)
-                    raise
-            else:
+            if self._identity() != identity:  # another process has just put it right
+                self._make_folder()
                 self._begin()
+                return
+            aside = moved_aside(self.path)
+            try:
+                self._make_folder()
+                self._begin(damage.found)
+            except BaseException:  # a full disk
+                put_back(aside, self.path)
+                raise
 
     @contextmanager
     def connection(self) -> Iterator[sqlite3.Connection]:
@@ -170,69 +173,50 @@ class Database:
     def _identity(self) -> tuple[int, int]:
         try:
             state = self.path.stat()
+        except FileNotFoundError:  # another process is just putting it right
+            return 0, 0
         except OSError as error:  # a link that leads to itself
             raise StoreError(_unwritable(self.path, error)) from error
         return state.st_dev, state.st_ino
 
-    def _begin(self) -> None:
-        """Make the tables where there are none; raises `_Damaged` for a file that is no sound database."""
+    def _begin(self, found: str = "") -> None:
+        """Make the tables where there are none, with whom a damaged database gives back that was set aside (`found`:
+        what was odd in it); raises `_Damaged` for a file that is no sound database."""
         with self.connection() as db:
             if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise _Damaged(f"{self.path} is damaged")
             _use_write_ahead_log(db)
+            db.execute("PRAGMA foreign_keys = OFF")  # for `salvage`
             db.execute("BEGIN IMMEDIATE")
-            version = db.execute("PRAGMA user_version").fetchone()[0]
+            damaged = unsaved(self.path)
+            version = max(0, db.execute("PRAGMA user_version").fetchone()[0])
             if version > SCHEMA_VERSION:
                 raise StoreError(
                     f"{self.path} was made by a newer version of this program (layout {version}, this one knows "
                     f"{SCHEMA_VERSION}): update the program, or use another folder with --home DIR"
                 )
-            for layout in _LAYOUTS[version:]:
-                for statement in layout.split(";\n"):
-                    db.execute(statement)
+            if odd := _another_layout(db, version):
+                raise _Damaged(f"{self.path} is damaged ({odd})", odd)
+            _lay_out(db, version)
             if db.execute("SELECT COUNT(*) FROM changes").fetchone()[0] != 1:  # a new file, or one that lost it
                 db.execute("DELETE FROM changes")
                 db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
             if odd := misfit(db):
                 raise _Damaged(f"{self.path} is damaged ({odd})", odd)
+            saved = None  # where the program that saved them was killed before it could say so
+            if version == 0:
+                for one in damaged:
+                    saved = saved if saved and saved.names else salvage(one, db)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.execute("COMMIT")
             if db.execute("PRAGMA application_id").fetchone()[0] == ERASING:
                 with suppress(StoreError):  # a full disk, another program; the mark stays until somebody succeeds
                     self._scrub(db)
-
-    def _set_aside(self) -> Path:
-        stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime())
-        aside = self.path.with_name(f"{DATABASE}.corrupt-{stamp}")
-        while aside.exists():
-            aside = aside.with_name(f"{aside.name}-more")
-        try:
-            self.path.rename(aside)
-            for tail in ("-wal", "-shm"):
-                rest = self.path.with_name(DATABASE + tail)
-                if rest.exists():
-                    rest.rename(f"{aside}{tail}")
-        except OSError as error:
-            raise StoreError(f"{self.path} is damaged and cannot be moved ({error.strerror}): move it away") from error
-        return aside
-
-    def _put_back(self, aside: Path) -> None:
-        with suppress(OSError):
-            for tail in ("-wal", "-shm", ""):
-                self.path.with_name(DATABASE + tail).unlink(missing_ok=True)
-            for tail in ("-wal", "-shm", ""):
-                if (rest := Path(f"{aside}{tail}")).exists():
-                    rest.rename(self.path.with_name(DATABASE + tail))
-
-    def _save_from(self, aside: Path, found: str) -> None:
-        with self.connection() as db:
-            saved = salvage(aside, db)
-        what = f"these people were saved from it: {listed(saved)}; enrol the others" if saved else "enrol everybody"
-        self.notice = (
-            f"The speaker database was damaged{f' ({found})' if found else ''}. It was kept as {aside.name} in "
-            f"{self.home} and a new one was begun: {what} again. Delete the old file when you do not need it; it may "
-            "hold voices."
-        )
+        if damaged:
+            names = listed([name_when_saved(one) for one in damaged])
+            self.notice = _told(saved, found, f"kept as {names} in {self.home}")
+        for one in damaged:
+            call_saved(one)  # last, so that a program killed before it leaves it to the next to tell
 
     def _scrub(self, db: sqlite3.Connection) -> None:
         try:
@@ -260,6 +244,57 @@ class _Damaged(StoreError):
     def __init__(self, text: str, found: str = ""):
         super().__init__(text)
         self.found = found
+
+
+def _lay_out(db: sqlite3.Connection, version: int, wanted: int = SCHEMA_VERSION) -> None:
+    """Bring the tables from the layout of one number to that of another."""
+    for layout in _LAYOUTS[version:wanted]:
+        for statement in layout.split(";\n"):
+            db.execute(statement)
+
+
+def _another_layout(db: sqlite3.Connection, version: int) -> str:
+    """Which table is not as the layout of that number has it, in a file made by hand or by another program, as the end
+    of a sentence; '' where all are."""
+    made, wanted = _tables(db), _tables_of(version)
+    if made and not version:
+        return f"it has the table {shortened(min(made))} and no number of its layout"
+    odd = min((name for name in wanted if made.get(name) != wanted[name]), default=None)
+    return f"the table {odd} is not as this program makes it" if odd else ""
+
+
+@cache
+def _tables_of(version: int) -> dict[str, str]:
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        _lay_out(db, 0, version)
+        return _tables(db)
+
+
+def _tables(db: sqlite3.Connection) -> dict[str, str]:
+    """Name -> how it was made, without blanks."""
+    own = "name NOT LIKE 'sqlite!_%' ESCAPE '!'"  # not SQLite's
+    rows = db.execute(f"SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_master WHERE type = 'table' AND {own}")
+    return {text_of(name or b""): "".join(text_of(made or b"").split()) for name, made in rows}
+
+
+def _told(saved: Saved | None, found: str, kept: str) -> str:
+    """The sentence about a damaged database for the user."""
+    if saved is None:
+        who = "see who is enrolled, and enrol again whoever is missing"
+    elif not saved.names:
+        who = "enrol everybody again"
+    elif saved.lost > 0:
+        who = f"these people were saved from it: {listed(saved.names)}; enrol the others again"
+    elif saved.lost < 0 or not found:  # nobody knows what stood where nothing could be read
+        who = f"these people were saved from it: {listed(saved.names)}; if anybody is missing, enrol them again"
+    elif saved.whole:
+        who = f"everybody was saved from it: {listed(saved.names)}; nobody needs to enrol again"
+    else:
+        who = f"everybody was saved from it, though not all that was kept of them: {listed(saved.names)}"
+    return (
+        f"The speaker database was damaged{f' ({found})' if found else ''}. It was {kept} and a new one was begun: "
+        f"{who}. Delete the old file when you do not need it; it may hold voices."
+    )
 
 
 def _kind(error: sqlite3.Error) -> int:

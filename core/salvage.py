@@ -11,11 +11,12 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 from core.errors import InvalidName
 from core.misfits import TABLES, oddity, of_another_type, sizes, text_of
-from core.names import clean_name, name_key
+from core.names import MAX_NAME, clean_name, name_key
 
 FILL = """UPDATE sessions SET consent_at = (SELECT consent_at FROM speakers WHERE id = speaker_id)
     WHERE consent_at = ''"""  # layout 1 has none of a session
@@ -25,65 +26,94 @@ UNREADABLE = (sqlite3.DatabaseError, UnicodeDecodeError)  # the latter: SQLite's
 MAX_FAILURES = 5_000  # reads that fail one after another before a table is given up
 
 
-def salvage(damaged: Path, whole: sqlite3.Connection) -> list[str]:
-    """Copy what is sound in the file `damaged` into the empty, current database `whole`; the names of the people saved.
+@dataclass(frozen=True)
+class Saved:
+    """What a damaged database gave back."""
 
-    All or nothing; `damaged` is only read where it has no write-ahead log beside it.
+    names: tuple[str, ...]  # of the people saved
+    lost: int  # people who could be read, but not saved; -1 where it is not known who was there
+    whole: bool  # also every session of them, and whatever belongs to it
+
+
+def salvage(damaged: Path, whole: sqlite3.Connection) -> Saved:
+    """Copy what is sound in the file `damaged` into the empty, current database `whole`, in which a transaction has
+    begun and foreign keys are off: the order of tables does not matter, and they are checked at the end.
+
+    `damaged` is only read where it has no write-ahead log beside it.
     """
     wal = damaged.with_name(f"{damaged.name}-wal")
     address = f"{damaged.resolve().as_uri()}?{'mode=rw' if wal.exists() else 'mode=ro&immutable=1'}"
-    whole.execute("PRAGMA foreign_keys = OFF")  # the order of tables does not matter; checked at the end
-    whole.execute("BEGIN IMMEDIATE")
-    try:
-        with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as broken:
-            guessed: set[str] = set()  # words that were no UTF-8
+    with closing(sqlite3.connect(address, uri=True, isolation_level=None)) as broken:
+        guessed: set[str] = set()  # words that were no UTF-8
 
-            def words(raw: bytes) -> str:
-                text = text_of(raw)
-                if text.encode() != raw:
-                    guessed.add(text)
-                return text
+        def words(raw: bytes) -> str:
+            text = text_of(raw)
+            if text.encode() != raw:
+                guessed.add(text)
+            return text
 
-            broken.text_factory = words
-            for table in TABLES:
-                _copy(broken, whole, table)
-        _believe_only_what_is_sound(whole, guessed)
-        whole.execute(FILL)
-        names = [name for (name,) in whole.execute("SELECT name FROM speakers ORDER BY id")]
-        if names:
-            whole.execute("UPDATE changes SET revision = revision + 1")
-        whole.execute("COMMIT")
-        return names
-    except BaseException:
-        if whole.in_transaction:  # SQLite itself takes it back where the disk is full
-            whole.execute("ROLLBACK")
-        raise
-    finally:
-        whole.execute("PRAGMA foreign_keys = ON")
+        broken.text_factory = words
+        all_read = {table: _copy(broken, whole, table, guessed) for table in TABLES}
+    read = _counted(whole)
+    _believe_only_what_is_sound(whole)
+    whole.execute(FILL)
+    kept = _counted(whole)
+    names = tuple(name for (name,) in whole.execute("SELECT name FROM speakers ORDER BY id"))
+    if names:
+        whole.execute("UPDATE changes SET revision = revision + 1")
+    lost = read["speakers"] - kept["speakers"]
+    return Saved(names, lost if lost or all_read["speakers"] else -1, read == kept and all(all_read.values()))
 
 
-def _copy(broken: sqlite3.Connection, whole: sqlite3.Connection, table: str) -> None:
-    """Every row that can be read and that fits the layout."""
+def _counted(db: sqlite3.Connection) -> dict[str, int]:
+    return {table: db.execute(f"SELECT COUNT(*) FROM {table}").fetchone()[0] for table in TABLES}
+
+
+def _copy(broken: sqlite3.Connection, whole: sqlite3.Connection, table: str, guessed: set[str]) -> bool:
+    """Every row that can be read and that fits the layout; were there no others?"""
     wanted = [row[1] for row in whole.execute(f"PRAGMA table_info({table})")]
     try:
         there = {row[1] for row in broken.execute(f"PRAGMA table_info({table})")}
     except UNREADABLE:
-        return
-    columns = ", ".join(name for name in wanted if name in there)
+        return False
+    columns = [name for name in wanted if name in there]
     if not columns:
-        return
-    marks = ", ".join("?" * (columns.count(",") + 1))
-    for row in _rows(broken, f"SELECT rowid, {columns} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"):
+        return True  # layout 1 has fewer tables
+    everything = True
+    query = f"SELECT rowid, {', '.join(columns)} FROM {table} WHERE rowid > ? ORDER BY rowid LIMIT 1"
+    for row in _rows(broken, query):
+        if row is None:
+            everything = False
+            continue
+        values = dict(zip(columns, row, strict=True))
+        if table == "speakers":
+            _give_own_key(whole, values, guessed)
+        marks = ", ".join("?" * len(values))
         try:
-            whole.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", row)
+            whole.execute(f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})", tuple(values.values()))
         except sqlite3.OperationalError:
             raise  # a full disk: it says nothing of the row
         except sqlite3.DatabaseError:
-            continue  # a value that cannot be
+            everything = False  # a value that cannot be
+    return everything
 
 
-def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple]:
-    """The rows of a table in order, stepping over what cannot be read and what would lead back."""
+def _give_own_key(whole: sqlite3.Connection, person: dict[str, object], guessed: set[str]) -> None:
+    """Where a name was guessed its key is; where another has the same name by now, this one gets a number."""
+    name, key = person.get("name"), person.get("key")
+    if not isinstance(name, str):
+        return
+    if key is None or name in guessed or key in guessed:
+        person["key"] = name_key(name)
+    number = 1
+    while whole.execute("SELECT 1 FROM speakers WHERE key = ?", (person["key"],)).fetchone():
+        number += 1
+        person["name"] = f"{name[: MAX_NAME - 6].rstrip()} ({number})"
+        person["key"] = name_key(person["name"])
+
+
+def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple | None]:
+    """The rows of a table in order, stepping over what cannot be read and what would lead back (None)."""
     last, step, failures = -1, 1, 0
     while failures < MAX_FAILURES:
         try:
@@ -98,9 +128,10 @@ def _rows(db: sqlite3.Connection, query: str) -> Iterator[tuple]:
             yield row[1:]
         else:
             last, step, failures = last + step, min(2 * step, MAX_STEP), failures + 1
+            yield None
 
 
-def _believe_only_what_is_sound(db: sqlite3.Connection, guessed: set[str]) -> None:
+def _believe_only_what_is_sound(db: sqlite3.Connection) -> None:
     for table in TABLES:
         db.execute(f"DELETE FROM {table} WHERE {of_another_type(db, table)}")
     needed = sizes(db)
@@ -123,9 +154,6 @@ def _believe_only_what_is_sound(db: sqlite3.Connection, guessed: set[str]) -> No
     db.execute("DELETE FROM sessions WHERE id NOT IN (SELECT session_id FROM segments)")
     db.execute("DELETE FROM speakers WHERE id NOT IN (SELECT speaker_id FROM sessions)")
     for number, name, key in db.execute("SELECT id, name, key FROM speakers").fetchall():
-        if name in guessed or key in guessed:
-            db.execute("UPDATE OR IGNORE speakers SET key = ? WHERE id = ?", (name_key(name), number))
-            key = db.execute("SELECT key FROM speakers WHERE id = ?", (number,)).fetchone()[0]
         if not _is_name(name, key):
             db.execute("DELETE FROM speakers WHERE id = ?", (number,))
     while lost := db.execute("PRAGMA foreign_key_check").fetchall():  # rows whose person or session is not there

@@ -120,6 +120,71 @@ def test_killed_at_any_moment(base, tmp_path, change):
     assert found["before"] + found["after"] == TRIALS and found["killed"] > 0, found
 
 
+AT_EACH_LINE = r"""
+import json, os, shutil, signal, sqlite3, sys
+from pathlib import Path
+from core.speakers import SpeakerStore
+
+base, work, spoilt = map(Path, sys.argv[1:4])
+shutil.copytree(base, work)
+with sqlite3.connect(work / "speakers.db") as db:  # the damage and a new name are in the log only
+    db.execute("UPDATE sessions SET source = x'ff' WHERE id = 3")
+    db.execute("UPDATE speakers SET name = 'Late', key = 'late' WHERE id = 5")
+shutil.copytree(work, spoilt)  # as another program left it that was killed
+db.close()
+assert (spoilt / "speakers.db-wal").stat().st_size > 1000
+lines = 0
+
+
+def killer(at, names):
+    def line(frame, event, argument):
+        global lines
+        lines += event == "line"
+        if lines == at:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return line
+
+    return lambda frame, event, argument: line if Path(frame.f_code.co_filename).name in names else None
+
+
+found = {"killed": 0, "people": {}, "silent": 0, "left": {}, "lost": 0}
+for names, step in ((("set_aside.py", "database.py"), 1), (("salvage.py",), 97)):
+    at = 1
+    while True:
+        shutil.rmtree(work)
+        shutil.copytree(spoilt, work)
+        child = os.fork()
+        if child == 0:
+            sys.settrace(killer(at, names))
+            SpeakerStore(work)
+            sys.settrace(None)
+            os._exit(0)
+        _, status = os.waitpid(child, 0)
+        if not os.WIFSIGNALED(status):
+            break
+        found["killed"] += 1
+        store = SpeakerStore(work)  # what the next start does
+        people = " ".join(one.name for one in store.profiles())
+        found["people"][people] = found["people"].get(people, 0) + 1
+        found["silent"] += store.notice is None
+        left = [one for one in store.set_aside() if not one.endswith(("-wal", "-shm"))]
+        found["left"][len(left)] = found["left"].get(len(left), 0) + 1
+        found["lost"] += any(one.endswith("-unsaved") for one in left) or SpeakerStore(work).notice is not None
+        at += step
+print(json.dumps(found))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs fork and kill")
+def test_killed_at_any_line_of_a_rescue_the_next_start_goes_on(base, tmp_path):
+    """It would have begun with nobody, and have said nothing; nor may it forget the log of the damaged database."""
+    found = json.loads(printed_by(AT_EACH_LINE, base, tmp_path / "work", tmp_path / "spoilt"))
+    assert found["killed"] > 100, found
+    assert list(found["people"]) == ["Person 0 Person 1 Person 3 Late Person 5 Person 6 Person 7"], found
+    assert list(found["left"]) == ["1"] and found["lost"] == 0, found
+    assert found["silent"] <= 6, found  # killed after it was settled, before it could be printed
+
+
 FULL = r"""
 import resource, sys
 from tests.core.voices import enrol

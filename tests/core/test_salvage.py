@@ -180,9 +180,92 @@ def test_words_that_are_no_text_cost_nobody(good, tmp_path, table, column, raw, 
     """SQLite keeps them as text, and Python's complaint of them sounded as if another program used the file."""
     store = changed(good, tmp_path, f"UPDATE {table} SET {column} = CAST(? AS TEXT) WHERE rowid = 3", raw)
     assert f'damaged ("{read}": {table}.{column} is not UTF-8 text)' in store.notice
-    assert f"saved from it: Person 0, Person 1, {read}, Person 3" in store.notice
+    assert f"everybody was saved from it: Person 0, Person 1, {read}, Person 3" in store.notice
+    assert "24 more; nobody needs to enrol again. Delete" in store.notice and "the others" not in store.notice
     assert assert_sound(store) == 30 and store.get(read.upper()).segments == 6
     assert SpeakerStore(store.home).notice is None
+
+
+def test_a_session_that_is_lost_is_not_said_to_be_saved(good, tmp_path):
+    """Of a person who has another."""
+    (tmp_path / "two").mkdir()
+    (tmp_path / "two" / "speakers.db").write_bytes(good)
+    store = SpeakerStore(tmp_path / "two")
+    store.add_session("Person 2", segments=voice(2, windows=5), model_id="m1", source="mic", consent=True)
+    statement = "UPDATE sessions SET source = x'00' WHERE speaker_id = 3 AND id > 3"
+    store = changed(store.path.read_bytes(), tmp_path, statement)
+    assert "everybody was saved from it, though not all that was kept of them: Person 0" in store.notice
+    assert assert_sound(store) == 30
+
+
+def test_where_nobody_knows_who_was_there_nobody_is_said_to_be_missing(good, tmp_path):
+    """SQLite sees damage, but every row can be read."""
+    spoilt = bytearray(good)
+    spoilt[32:40] = b"\0\0\0\x05\0\0\0\x01"  # the list of free pages is one in use
+    store = opened(tmp_path / "home", bytes(spoilt))
+    assert "these people were saved from it: Person 0" in store.notice and "the others" not in store.notice
+    assert "more; if anybody is missing, enrol them again" in store.notice and assert_sound(store) == 30
+
+
+def remade(good: bytes, folder, change) -> SpeakerStore:
+    """A store of a database that somebody made by hand: `change` makes other tables of the good ones."""
+    (folder / "made.db").write_bytes(good)
+    with sqlite3.connect(folder / "made.db") as db:
+        db.execute("PRAGMA legacy_alter_table = ON")
+        change(db)
+    db.close()
+    return opened(folder / "home", (folder / "made.db").read_bytes())
+
+
+def loose(db: sqlite3.Connection, *, without: str = "") -> None:
+    """Every table without its constraints, and without one column."""
+    for table in ("speakers", "sessions", "segments", "recordings", "corrections", "settings"):
+        columns = [row[1] for row in db.execute(f"PRAGMA table_info({table})") if f"{table}.{row[1]}" != without]
+        db.execute(f"CREATE TABLE made AS SELECT {', '.join(columns)} FROM {table}")
+        db.execute(f"DROP TABLE {table}")
+        db.execute(f"ALTER TABLE made RENAME TO {table}")
+
+
+def unmarked(db: sqlite3.Connection) -> None:
+    """As a dump that is read in again."""
+    db.execute("PRAGMA user_version = 0")
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (loose, "(the table corrections is not as this program makes it)"),
+        (lambda db: loose(db, without="speakers.key"), "(the table corrections is not as this program makes it)"),
+        (lambda db: db.execute("DROP TABLE settings"), "(the table settings is not as this program makes it)"),
+        (unmarked, '(it has the table "changes" and no number of its layout)'),
+        (lambda db: db.execute("ALTER TABLE speakers ADD COLUMN age"), "(the table speakers is not as"),
+    ],
+)
+def test_a_database_made_by_hand_gives_everybody_back(good, tmp_path, change, says):
+    """Else a deletion would leave the sessions, and a complaint would be of other programs."""
+    store = remade(good, tmp_path, change)
+    assert says in store.notice and "everybody was saved from it" in store.notice, store.notice
+    assert assert_sound(store) == 30 and store.get("person 7").segments == 6
+    assert SpeakerStore(store.home).notice is None
+
+
+def test_without_consent_nobody_is_saved_from_a_database_made_by_hand(good, tmp_path):
+    store = remade(good, tmp_path, lambda db: loose(db, without="speakers.consent_at"))
+    assert "enrol everybody again" in store.notice and store.profiles() == []
+
+
+def test_two_names_that_become_one_are_both_kept(good, tmp_path):
+    """Neither is text, and what is read in their place is the same."""
+
+    def spoil(db):
+        for number, raw in ((3, b"J\x81rg 2"), (4, b"J\x8drg 2"), (5, "J\ufffdrg 2".encode())):
+            words = "name = CAST(? AS TEXT), key = CAST(? AS TEXT)"
+            db.execute(f"UPDATE speakers SET {words} WHERE id = ?", (raw, raw.lower(), number))
+
+    store = remade(good, tmp_path, spoil)
+    names = [profile.name for profile in store.profiles()]
+    assert names[2:5] == ["J\ufffdrg 2", "J\ufffdrg 2 (2)", "J\ufffdrg 2 (3)"] and len(names) == 30
+    assert "everybody was saved" in store.notice and SpeakerStore(store.home).notice is None
 
 
 def test_a_row_that_leads_back_to_the_first_is_left_out(good, tmp_path):
