@@ -4,7 +4,7 @@ hand) without its noticing. Found when the file is opened, before it ends in som
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 
 import numpy as np
@@ -23,7 +23,7 @@ def misfit(db: sqlite3.Connection) -> str | None:
     cannot have made, and what it is; None where nobody's does."""
     columns = {table: list(_columns(db, table)) for table in TABLES}
     typed = not any(
-        db.execute(f"SELECT 1 FROM {table} WHERE {of_another_type(db, table)}").fetchone() for table in TABLES
+        db.execute(f"SELECT 1 FROM {table} WHERE {_any_wrong(columns[table])}").fetchone() for table in TABLES
     )
     decode, db.text_factory = db.text_factory, bytes  # what is no text can be read too
     try:
@@ -42,7 +42,7 @@ def misfit(db: sqlite3.Connection) -> str | None:
 
 def of_another_type(db: sqlite3.Connection, table: str) -> str:
     """SQL that asks whether a row of the table has a value of another type than its column's."""
-    return " OR ".join(wrong for _, _, wrong in _columns(db, table))
+    return _any_wrong(_columns(db, table))
 
 
 def text_of(raw: bytes) -> str:
@@ -76,6 +76,10 @@ def _columns(db: sqlite3.Connection, table: str) -> Iterator[tuple[str, str, str
     for _, column, kind, *_ in db.execute(f"PRAGMA table_info({table})"):
         name = f"{table}.{column}"
         yield name, kind.lower(), f"(typeof({name}) != '{kind.lower()}' AND {name} IS NOT NULL)"
+
+
+def _any_wrong(columns: Iterable[tuple[str, str, str]]) -> str:
+    return " OR ".join(wrong for _, _, wrong in columns)
 
 
 def _is_text(db: sqlite3.Connection, table: str, columns: list[tuple[str, str, str]]) -> bool:
