@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -130,21 +131,42 @@ def _target(path: str) -> Path:
         if target.is_dir() or not target.resolve().parent.is_dir():
             raise StoreError(f"{path} cannot be saved: there is no such folder, or it is a folder itself")
         fresh = not target.exists()
-        with target.open("ab"):
-            pass
-        if fresh:
-            target.unlink()  # until there is something to write
-    except OSError as error:
-        raise StoreError(f"{path} cannot be saved ({error.strerror}): choose another place") from error
+        if not fresh and not target.is_file():  # a pipe would wait for its reader
+            raise StoreError(f"{path} cannot be saved: it is a pipe or a device, choose the name of a file")
+        for one in (target, _partial(target)):
+            with one.open("ab"):
+                pass
+            if fresh or one is not target:
+                one.resolve().unlink()  # until there is something to write
+    except (OSError, RuntimeError, ValueError) as error:  # a link that leads to itself; a name that no file can have
+        raise StoreError(f"{path} cannot be saved ({reason(error)}): choose another place") from error
     return target
 
 
+def _partial(target: Path) -> Path:
+    """What is written takes its name when it is whole; a full disk leaves what was there."""
+    return target.resolve().with_name(f".{os.getpid()}.partial")
+
+
 def _write(path: Path, timeline: Timeline, ear: LiveEar) -> None:
-    form = path.suffix.lower().lstrip(".")
+    form, partial = path.suffix.lower().lstrip("."), _partial(path)
     try:
-        if form == SOUND_FORMAT:
-            shutil.copyfile(ear.kept.path, path)  # there may be several; the kept one goes at the end
-        else:
-            path.write_text(timeline.export(form), encoding="utf-8")
+        try:
+            if form == SOUND_FORMAT:
+                _copy(ear.kept.path, partial)  # there may be several; the kept one goes at the end
+            else:
+                partial.write_text(timeline.export(form), encoding="utf-8")
+            partial.replace(path.resolve())
+        except BaseException:
+            partial.unlink(missing_ok=True)
+            raise
     except OSError as error:
         raise StoreError(f"{path} could not be written ({error.strerror}): choose another place") from error
+
+
+def _copy(sound: Path, target: Path) -> None:
+    try:
+        shutil.copyfile(sound, target)
+    except OSError:  # a disk that is full of it
+        target.unlink(missing_ok=True)
+        os.link(sound, target)

@@ -7,13 +7,17 @@ import re
 import select
 import signal
 import time
+from contextlib import nullcontext
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soundfile
 
 from core.audio import SAMPLE_RATE
+from core.errors import StoreError
 from core.recognizer import Recognizer
+from demo import cli_live
 from demo.cli_live import judged
 from demo.cli_live_view import picture
 from demo.take import COMPUTER, Take
@@ -130,6 +134,50 @@ def test_live_is_saved_on_request(everybody, playing, tmp_path):
     refused(command("live", "--home", everybody, "--save", tmp_path / "no" / "x.csv"), "no such folder")
     for name in ("x.wav", "x.csv"):  # not even by root
         refused(command("live", "--home", everybody, "--save", f"/proc/{name}"), "choose another place")
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs limits of file size")
+def test_a_full_disk_leaves_what_was_there_and_all_that_was_heard(everybody, voice, tmp_path, monkeypatch, capsys):
+    """Whole or not at all, the sound as far as the disk took it; an earlier file of the name stays."""
+    import resource
+
+    sound = voice("jo_test")
+    blocks = [sound.between(index / 2, (index + 1) / 2) for index in range(20)]  # 10 s
+    microphone = nullcontext(SimpleNamespace(blocks=blocks, gap=lambda: 0.0))
+    monkeypatch.setattr(cli_live, "opened", lambda *source, **options: microphone)
+    files = [tmp_path / name for name in ("old.json", "new.json", "a.csv", "a.wav")]
+    files[0].write_text("of yesterday")
+    unlimited = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    def now_full(moment):
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1_000, unlimited[1]))
+        return ()
+
+    monkeypatch.setattr(cli_live, "session_full", now_full)  # asked when all is heard
+    try:
+        with pytest.raises(StoreError, match=r"new\.json could not be written \(File too large\)"):
+            cli_live.live(Recognizer(everybody), save=tuple(map(str, files)))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, unlimited)
+    assert "old.json could not be written" in capsys.readouterr().err and files[0].read_text() == "of yesterday"
+    assert sorted(tmp_path.iterdir()) == sorted([files[0], *files[2:]])
+    assert files[2].read_text().count("\n") == 3 and soundfile.info(files[3]).duration == pytest.approx(10.0)
+
+
+def test_no_name_of_a_file_to_save_is_harmed_or_waited_for(everybody, tmp_path):
+    """A pipe has no reader, a link leads to itself, or to a file that is not there yet."""
+    os.mkfifo(tmp_path / "pipe.csv")
+    (tmp_path / "loop.csv").symlink_to(tmp_path / "loop.csv")
+    (tmp_path / "link.csv").symlink_to(tmp_path / "later.csv")
+    for name, says in (
+        ("pipe.csv", "a pipe or a device"),
+        ("loop.csv", "choose another place"),
+        ("a\0.csv", "choose another place"),
+        (f"{'a' * 300}.csv", "choose another place"),
+    ):
+        refused(command("live", "--home", everybody, "--save", f"{tmp_path}/{name}"), says)
+    refused(command("live", "--home", everybody, "--save", tmp_path / "link.csv", "--device", "nosuch"), "nosuch")
+    assert (tmp_path / "link.csv").is_symlink() and not (tmp_path / "later.csv").exists()
 
 
 @pytest.mark.slow
