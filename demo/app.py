@@ -179,7 +179,7 @@ def _serve(
         if event.api_visibility == "public" or any(kind == "stream" for _, kind in event.targets)
     ]
     doors = [
-        Middleware(Doorkeeper, local=local, host=host, awaited=page.awaited),
+        Middleware(Doorkeeper, local=local, host=host, awaited=page.awaited, asked=page.asked),
         Middleware(Leavings, forget=partial(forget, page), apart=apart, queued=lambda: len(page._queue) > 0),
     ]
     try:

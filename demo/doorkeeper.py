@@ -16,7 +16,7 @@ import re
 import secrets
 import socket
 from collections.abc import Awaitable, Callable
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 from core.errors import SpeakerError
 from demo import texts
@@ -34,6 +34,7 @@ UNUSED = re.compile(  # routes of Gradio that this app never needs
     re.IGNORECASE,
 )
 ANSWER = re.compile(rf"(?:/gradio_api)?/call/(?:{'|'.join(ENDPOINTS)})/([^/]+)/?", re.IGNORECASE)  # of an event
+MESSAGES = re.compile(r"(?:/gradio_api)?/queue/data/?", re.IGNORECASE)  # of the events of a page
 HEADERS = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
     "style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; media-src 'self' data: blob:; "
@@ -85,13 +86,20 @@ def login(password: str) -> Callable[[str, str], Awaitable[bool]]:
 
 class Doorkeeper:
     """ASGI middleware before the whole app. `local`: does it listen on this computer only? `host`: on what. `awaited`:
-    is the answer of an event still to be fetched? Gradio answers others with a stack trace on the terminal."""
+    is the answer of an event still to be fetched? `asked`: was anything asked in this session? Gradio answers others
+    with a stack trace on the terminal."""
 
     def __init__(
-        self, app, *, local: bool, host: str = "localhost", awaited: Callable[[str], bool] = lambda event: True
+        self,
+        app,
+        *,
+        local: bool,
+        host: str = "localhost",
+        awaited: Callable[[str], bool] = lambda event: True,
+        asked: Callable[[str], bool] = lambda session: True,
     ):
         self._app = app
-        self._local, self._host, self._awaited = local, host.lower(), awaited
+        self._local, self._host, self._awaited, self._asked = local, host.lower(), awaited, asked
 
     async def __call__(self, scope, receive, send) -> None:
         if scope["type"] == "lifespan":
@@ -103,8 +111,7 @@ class Doorkeeper:
         if refusal:
             await _say(send, scope["type"], *refusal)
             return
-        event = ANSWER.fullmatch(unquote(scope["path"]))
-        if event and scope["method"] == "GET" and not self._awaited(event[1]):
+        if scope["method"] == "GET" and self._nothing_waits(scope):
             said = {"title": "UnknownEvent", "error": texts.API_NO_EVENT}
             await _say(send, "http", 404, json.dumps(said), media="application/json")
             return
@@ -126,6 +133,13 @@ class Doorkeeper:
             if begun or not unquote(scope["path"]).startswith(UPLOAD):
                 raise
             await _say(send, "http", 400, texts.API_NO_UPLOAD)
+
+    def _nothing_waits(self, scope) -> bool:
+        path = unquote(scope["path"])
+        if event := ANSWER.fullmatch(path):
+            return not self._awaited(event[1])
+        sessions = parse_qs(scope["query_string"].decode("latin-1"), keep_blank_values=True).get("session_hash")
+        return bool(MESSAGES.fullmatch(path) and sessions and not self._asked(sessions[-1]))
 
     def _refusal(self, scope) -> tuple[int, str] | None:
         """Status and sentence for a request that gets no further."""

@@ -38,6 +38,10 @@ class Page(gr.Blocks):
         """Is there an event of this id whose answer has not been fetched yet?"""
         return any(event in waiting for waiting in self._queue.pending_event_ids_session.values())
 
+    def asked(self, session: str) -> bool:
+        """Was anything asked in this session, so that there are messages to be fetched?"""
+        return session in self._queue.pending_messages_per_session
+
     def forget(self, session: str) -> None:
         """Let go of everything that a session holds: sound, pictures, jobs and their files."""
         holder = self.state_holder

@@ -273,12 +273,17 @@ def test_an_answer_that_nobody_waits_for_is_a_sentence_and_no_stack_trace(url, c
     asked = json.loads(ask(url, "/gradio_api/call/speakers", "POST", body=b'{"data": []}', **kind).body)["event_id"]
     first = ask(url, f"/gradio_api/call/speakers/{asked}")
     assert first.status == 200 and first.body.startswith(b"event: complete\n")
-    for path in (f"speakers/{asked}", "identify/xyz", "enrol/xyz/", "identify/%00"):
-        reply = ask(url, f"/gradio_api/call/{path}")
+    answers = [f"call/{path}" for path in (f"speakers/{asked}", "identify/xyz", "enrol/xyz/", "identify/%00")]
+    messages = [
+        f"queue/data{path}"
+        for path in ("?session_hash=xyz", "/?session_hash=xyz", "?session_hash=", "?a&session_hash=%ff")
+    ]
+    for path in (*answers, *messages):
+        reply = ask(url, f"/gradio_api/{path}")
         assert reply.status == 404 and reply.headers["content-type"] == "application/json", path
         valid("error", json.loads(reply.body))
         assert json.loads(reply.body)["title"] == "UnknownEvent" and b"no answer waits under this id" in reply.body
-    assert caplog.text == ""
+    assert ask(url, "/gradio_api/queue/data").status == 422 and caplog.text == ""
 
 
 @pytest.mark.parametrize("told", [{"size": "large"}, {"orig_name": 5}, {"is_stream": []}], ids=str)
