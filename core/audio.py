@@ -6,10 +6,12 @@ Samples are float32 in [-1, 1]. Everything after decoding runs at `SAMPLE_RATE`.
 from __future__ import annotations
 
 import io
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -46,9 +48,15 @@ class Audio:
     rate: int = SAMPLE_RATE
 
     def __post_init__(self):
-        samples = np.ascontiguousarray(self.samples, dtype=np.float32)
+        samples = np.asarray(self.samples)
+        if samples.dtype.kind not in "fiub" and samples.size:  # complex numbers, words, None
+            raise ValueError(f"audio must be real numbers, got {samples.dtype}: give float32 in [-1, 1]")
         if samples.ndim != 1:
-            raise ValueError(f"audio must be mono, shape (n,), got {samples.shape}")
+            raise ValueError(f"audio must be mono, shape (n,), got {samples.shape}: see core.audio.to_mono")
+        if not (isinstance(self.rate, Real) and 0 < self.rate < math.inf):
+            raise ValueError(f"a sample rate of {self.rate!r} cannot be: give Hz, for example {SAMPLE_RATE}")
+        with np.errstate(over="ignore"):  # becomes infinite; `core.recognizer` says so
+            samples = np.ascontiguousarray(samples, dtype=np.float32)
         object.__setattr__(self, "samples", samples)
 
     @property
@@ -88,9 +96,10 @@ def to_mono(samples: np.ndarray) -> np.ndarray:
 
 
 def resample(audio: Audio, rate: int = SAMPLE_RATE) -> Audio:
-    """The same sound at `rate` Hz (soxr, high quality)."""
+    """The same sound at `rate` Hz (soxr, high quality). Raises `DecodeError` for a rate that no sound has."""
     if audio.rate == rate:
         return audio
+    _check_rate(audio.rate)
     import soxr
 
     return Audio(np.clip(soxr.resample(audio.samples, audio.rate, rate), -1.0, 1.0), rate)
@@ -171,8 +180,13 @@ def _open(source: Source) -> tuple[str, BinaryIO]:
             raise DecodeError(f"{path} cannot be read: {reason(error)}") from error
     else:
         name, handle = "the audio", source
-    head = handle.read(1)
-    handle.seek(0)
+    try:
+        head = handle.read(1)
+        handle.seek(0)
+    except OSError as error:  # a disk that fails
+        if handle is not source:
+            handle.close()
+        raise DecodeError(f"{name} cannot be read: {reason(error)}") from error
     if not head:
         if handle is not source:
             handle.close()
@@ -228,7 +242,8 @@ def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) ->
     yielded = False
     try:
         with file:
-            if file.samplerate > 0 and max_seconds * file.samplerate < file.frames < 2**62:  # more: it does not say
+            _check_rate(file.samplerate)
+            if max_seconds * file.samplerate < file.frames < 2**62:  # more: it does not say
                 raise AudioTooLong(_too_long(name, max_seconds))
             ending.stated, ending.broken = stated_by_file(file), not is_whole(file, handle)
             for piece in _resampled(_blocks(file), file.samplerate):
@@ -261,12 +276,16 @@ def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:
         yield block
 
 
+def _check_rate(rate: float) -> None:
+    if not 1_000 <= rate <= 768_000:
+        raise DecodeError(f"a sample rate of {rate} Hz is outside 1 to 768 kHz: the file is probably damaged")
+
+
 def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     """Mono pieces at `SAMPLE_RATE` from blocks at `rate`, without seams (one stateful resampler)."""
     import soxr
 
-    if not 1_000 <= rate <= 768_000:
-        raise DecodeError(f"a sample rate of {rate} Hz is outside 1 to 768 kHz: the file is probably damaged")
+    _check_rate(rate)
     if rate == SAMPLE_RATE:
         yield from (to_mono(block) for block in blocks)
         return

@@ -15,7 +15,7 @@ from itertools import islice
 
 import numpy as np
 
-from core.audio import SEGMENT_SECONDS, Audio, decode, resample, stream, to_flac
+from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, decode, resample, stream, to_flac
 from core.embedder import MODELS, Embedder, Embeddings
 from core.enrolled import EnrolledSegment, PersonRecord, Profile
 from core.enrolment import (
@@ -28,7 +28,7 @@ from core.enrolment import (
     learn,
     most_alike,
 )
-from core.errors import EnrolmentRefused, StoreError
+from core.errors import AudioError, EnrolmentRefused, StoreError
 from core.heads import CROWD, SILENT, Calibration, Decision, Heads
 from core.names import shortened
 from core.segments import Segment, cut, prepare_judged
@@ -41,6 +41,7 @@ from core.timeline import Answer, Timeline
 Sound = Audio | Iterable[Audio] | str | os.PathLike  # whole, in blocks of 16 kHz, or a file
 
 BATCH = 4  # segments judged together in a recording; several batches at a time
+MAX_PEAK = 100.0  # of samples that can be sound: beyond are integers that were not scaled, and what is no number
 TURN_SECONDS = 2.0  # s at the end of what is heard live that tell of a change of speaker ...
 TURN_PROBABILITY = 0.8  # ... where they name somebody else who is at least that probable: 0.5 costs errors, 0.9 time
 
@@ -191,7 +192,7 @@ class Recognizer:
 
     def judge(self, sound: Audio, *, at: float = 0.0) -> Answer:
         """One segment (5 s or less; what live use judges every second), which began at `at` seconds."""
-        return self._judged([(Segment(at, at + sound.duration), resample(sound))])[0]
+        return self._judged([(Segment(at, at + sound.duration), resample(_finite(sound)))])[0]
 
     def latest(self, sound: Audio, *, at: float = 0.0) -> tuple[Answer, np.ndarray | None]:
         """What live use shows of the last 5 s, which began at `at`, and what the CNN saw: uint8 (BANDS, FRAMES),
@@ -200,7 +201,7 @@ class Recognizer:
         After a change of speaker these are two voices. So their last `TURN_SECONDS` are judged as well: where they name
         another person, those decisions count.
         """
-        sound = resample(sound)
+        sound = resample(_finite(sound))
         pieces = [sound, sound.between(sound.duration - TURN_SECONDS, sound.duration)]
         prepared = [prepare_judged(piece) for piece in pieces[: 1 + (sound.duration > TURN_SECONDS)]]
         speaking = [samples for samples, _ in prepared if samples is not None]
@@ -229,7 +230,7 @@ class Recognizer:
 
     def image(self, sound: Audio) -> np.ndarray | None:
         """What the CNN sees of a segment: uint8 (BANDS, FRAMES), row 0 = lowest band; None without enough speech."""
-        samples, _ = prepare_judged(resample(sound))
+        samples, _ = prepare_judged(resample(_finite(sound)))
         return None if samples is None else spectrogram_image(samples)
 
     def _judged(self, batch: list[tuple[Segment, Audio]]) -> list[Answer]:
@@ -254,4 +255,25 @@ def _blocks(sound: Sound) -> Iterable[Audio]:
     """Sound as blocks of 16 kHz; what is whole is resampled where it must be, a file is read."""
     if isinstance(sound, str | os.PathLike):
         return stream(sound)
-    return [resample(sound)] if isinstance(sound, Audio) else sound
+    if isinstance(sound, Audio):
+        return [resample(_finite(sound))]
+    if isinstance(sound, np.ndarray | bytes) or not isinstance(sound, Iterable):
+        raise AudioError(f"{type(sound).__name__} is no sound: give a path, core.audio.Audio with its rate, or blocks")
+    return map(_block, sound)
+
+
+def _block(sound: Audio) -> Audio:
+    """Raises `AudioError` for what is no block of 16 kHz: another rate would be another voice."""
+    if not isinstance(sound, Audio):
+        raise AudioError(f"a block of sound is {type(sound).__name__}: core.audio.Audio with its rate is needed")
+    if sound.rate != SAMPLE_RATE:
+        raise AudioError(f"a block of sound has {sound.rate:g} Hz, {SAMPLE_RATE} are needed: see core.audio.resample")
+    return _finite(sound)
+
+
+def _finite(sound: Audio) -> Audio:
+    """Raises `AudioError` for samples that are no numbers, or were never scaled."""
+    peak = float(np.abs(sound.samples).max(initial=0.0))
+    if not peak <= MAX_PEAK:
+        raise AudioError(f"the sound has samples of {peak:g}, in [-1, 1] they are needed: see core.audio.to_mono")
+    return sound

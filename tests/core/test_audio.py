@@ -1,5 +1,6 @@
 """core.audio: every format and rate becomes the same 16 kHz sound; broken files say so."""
 
+import errno
 import io
 import os
 import shutil
@@ -372,6 +373,38 @@ def test_audio_carries_its_rate():
     with pytest.raises(ValueError, match="different rates"):
         concatenate([sound, Audio(np.zeros(1))])
     assert len(concatenate([])) == 0
+
+
+@pytest.mark.parametrize("samples", [None, ["a", "b"], np.ones(10) * 1j], ids=str)
+@pytest.mark.parametrize("rate", [0, -16_000, np.nan, np.inf, None, "16000", 1j])
+def test_what_is_no_number_is_no_sound(samples, rate):
+    """Resampling from a rate that is no number never ended."""
+    with pytest.raises(ValueError, match="must be real numbers"):
+        Audio(samples)
+    with pytest.raises(ValueError, match="cannot be: give Hz"):
+        Audio(np.zeros(10), rate)
+
+
+@pytest.mark.parametrize("rate", [1, 999, 10**9])
+def test_a_rate_of_no_sound_is_not_resampled(rate):
+    """One second of 16 kHz is four hours at 1 Hz, and would fill the memory."""
+    with pytest.raises(DecodeError, match=f"a sample rate of {rate} Hz is outside 1 to 768 kHz"):
+        audio.resample(Audio(np.zeros(300_000), rate))
+
+
+def test_a_file_that_says_one_hertz_is_not_called_long(original):
+    content = wav_header(1, 2 * len(original)) + bytes(2 * len(original))
+    with pytest.raises(DecodeError, match="a sample rate of 1 Hz"):
+        decode(content)
+
+
+def test_a_disk_that_fails_is_one_sentence():
+    class Failing(io.BytesIO):
+        def read(self, *size):
+            raise OSError(errno.EIO, "Input/output error")
+
+    with pytest.raises(DecodeError, match="cannot be read: Input/output error"):
+        decode(Failing())
 
 
 @pytest.mark.parametrize("rate", [8_000, 22_050, 44_100])

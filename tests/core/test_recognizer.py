@@ -15,6 +15,7 @@ from core.audio import SAMPLE_RATE, SEGMENT_SAMPLES, Audio, concatenate, resampl
 from core.dataset.build import build, find_speakers, plan
 from core.dataset.workers import one_thread
 from core.embedder import Embedder
+from core.errors import AudioError
 from core.heads import NOT_ENOUGH_SPEECH, UNKNOWN
 from core.recognizer import Recognizer
 from core.segments import Segment
@@ -291,3 +292,26 @@ def test_the_name_of_a_file_is_sound_too(five, samples):
     path = samples / "kofi_test.opus"
     answers = list(five.identify(path))
     assert answers and answers == list(five.identify(str(path))) == list(five.identify(stream(path)))
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda sound: [resample(sound, 44_100)], "a block of sound has 44100 Hz, 16000 are needed"),
+        (lambda sound: [sound.samples], "a block of sound is ndarray"),
+        (lambda sound: sound.samples, "ndarray is no sound: give a path"),
+        (lambda sound: b"RIFF", "bytes is no sound"),
+        (lambda sound: None, "NoneType is no sound"),
+        (lambda sound: Audio(np.where(np.arange(len(sound)) == 9, np.nan, sound.samples)), "has samples of nan"),
+        (lambda sound: [Audio(np.where(np.arange(len(sound)) == 9, np.inf, sound.samples))], "has samples of inf"),
+        (lambda sound: Audio(sound.samples.astype(np.float64) * 1e300), "has samples of inf"),
+        (lambda sound: Audio((sound.samples * 32_767).astype(np.int16)), r"in \[-1, 1\] they are needed"),
+    ],
+)
+def test_what_is_no_sound_of_16_khz_is_refused_and_nobody_learned(empty, voice, make, says):
+    """A voice at another rate is another voice: it was learned so, without a word."""
+    with pytest.raises(AudioError, match=says):
+        empty.enrol("Amina", make(voice("amina_enrol")), consent=True)
+    with pytest.raises(AudioError, match=says):
+        list(empty.identify(make(voice("amina_test"))))
+    assert empty.store.profiles() == []
