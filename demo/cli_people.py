@@ -89,12 +89,14 @@ def export(options: Namespace) -> None:
 
 def import_people(options: Namespace) -> None:
     """speakers import FILE: all of it or nothing; names that are taken must be settled with --replace or --skip."""
+    if not options.file:
+        raise PeopleFileError("FILE is empty: say where the people are to be read")
     path = Path(options.file)
     try:
-        with path.open("rb") as file:
+        with open(path, "rb", opener=_without_waiting) as file:
             content = file.read(people_file.MAX_BYTES + 1)
-    except OSError as error:
-        raise PeopleFileError(f"{path} cannot be read ({error.strerror})") from error
+    except (OSError, ValueError) as error:  # the latter: a name that no file can have
+        raise PeopleFileError(f"{path} cannot be read ({reason(error)})") from error
     secret = _passphrase(options) if people_file.encrypted(content) else None
     people = people_file.read(content, secret)
     recognizer = opened_recognizer(options)
@@ -145,9 +147,11 @@ def _passphrase(options: Namespace, *, new: bool = False) -> str:
     """From the file that was given, else asked on the terminal (twice where it is new)."""
     if options.passphrase_file:
         try:
-            with open(options.passphrase_file, encoding="utf-8-sig") as file:  # Notepad begins with a mark
+            with open(
+                options.passphrase_file, encoding="utf-8-sig", opener=_without_waiting
+            ) as file:  # Notepad begins with a mark
                 return file.readline(1000).rstrip("\r\n")
-        except (OSError, UnicodeDecodeError) as error:
+        except (OSError, ValueError) as error:  # the latter: no text, or a name that no file can have
             raise PeopleFileError(
                 f"{options.passphrase_file} cannot be read as a passphrase ({reason(error)})"
             ) from error
@@ -162,6 +166,14 @@ def _passphrase(options: Namespace, *, new: bool = False) -> str:
     except EOFError as error:  # Ctrl-D
         raise PeopleFileError("no passphrase was given: nothing was done") from error
     return given
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    """For `open`: a pipe that nobody writes to is empty, not waited for; one of another program is read to its end."""
+    handle = os.open(path, flags | getattr(os, "O_NONBLOCK", 0))
+    if hasattr(os, "O_NONBLOCK"):
+        os.set_blocking(handle, True)
+    return handle
 
 
 def _counted(people: int) -> str:

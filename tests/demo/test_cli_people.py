@@ -144,3 +144,23 @@ def test_after_a_deletion_is_told_what_may_still_hold_the_voice(home):
     assert done.out == "deleted Kofi\n" and f"speakers.db.corrupt-20260101T000000Z in {home}; delete them" in done.err
     command("speakers", "delete", "--all", "--yes")
     assert not list(home.glob("*corrupt*"))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no named pipes")
+def test_a_pipe_that_nobody_writes_to_is_not_waited_for(home, tmp_path):
+    """Neither for people nor for a passphrase; what another program writes is read."""
+    os.mkfifo(tmp_path / "pipe")
+    store = SpeakerStore(home)
+    enrol(store, "Jo", 1)
+    refused(command("speakers", "import", tmp_path / "pipe"), "not valid JSON")
+    secret = ("--encrypt", "--passphrase-file", tmp_path / "pipe")
+    refused(command("speakers", "export", tmp_path / "people.json", *secret), "the passphrase has 0 characters")
+    refused(command("speakers", "import", ""), "FILE is empty")
+    refused(command("speakers", "import", "a\0b"), "cannot be read")
+    read, write = os.pipe()
+    with os.fdopen(write, "wb") as pipe:
+        pipe.write(people_file.write(store.records()))
+    store.delete_all()
+    done = command("speakers", "import", f"/dev/fd/{read}")  # as bash's <(...)
+    os.close(read)
+    assert (done.code, done.out) == (0, "1 person imported\n"), done
