@@ -159,6 +159,8 @@ def stream(
             yield Audio(np.concatenate(waiting))
         if (found := ending.cut_off(total / SAMPLE_RATE)) is not None:
             cut_off(found)
+    except OSError as error:  # a disk that fails, a share that is gone
+        raise DecodeError(f"{name} cannot be read: {reason(error)}") from error
     finally:
         if handle is not source:
             handle.close()
@@ -233,8 +235,9 @@ def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) ->
 
     from core import ffmpeg
 
+    reader = _Reader(handle)
     try:
-        file = soundfile.SoundFile(handle)
+        file = soundfile.SoundFile(reader)
     except (soundfile.LibsndfileError, RuntimeError, TypeError):
         handle.seek(0)
         yield from ffmpeg.pieces(handle, name, ending)
@@ -249,6 +252,7 @@ def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) ->
             for piece in _resampled(_blocks(file), file.samplerate):
                 yielded = yielded or len(piece) > 0
                 yield piece
+        ending.broken = ending.broken or reader.failed
         if not yielded:  # a recorder that died before it wrote the length: FFmpeg reads to the end
             handle.seek(0)
             yield from ffmpeg.pieces(handle, name, ending)
@@ -262,6 +266,29 @@ def _decoded(handle: BinaryIO, name: str, max_seconds: float, ending: Ending) ->
             yield from ffmpeg.pieces(handle, name, ending)
         except DecodeError:
             raise DecodeError(f"{name} is not readable as audio: {error}") from error
+
+
+class _Reader:
+    """A file that ends where it cannot be read: libsndfile takes no exception, and Python prints a stack trace."""
+
+    def __init__(self, handle: BinaryIO):
+        self._handle, self.failed = handle, False
+
+    def readinto(self, buffer) -> int:
+        try:
+            return self._handle.readinto(buffer)
+        except OSError:
+            self.failed = True
+            return 0
+
+    def read(self, size: int) -> bytes:
+        return self._handle.read(size)
+
+    def seek(self, *place: int) -> int:
+        return self._handle.seek(*place)
+
+    def tell(self) -> int:
+        return self._handle.tell()
 
 
 def _blocks(file: soundfile.SoundFile) -> Iterator[np.ndarray]:

@@ -1,5 +1,6 @@
 """Recordings that break off are used as far as they go, and it is said; whole ones are not suspected."""
 
+import errno
 import io
 
 import av
@@ -9,7 +10,7 @@ import soundfile
 
 from core.audio import SAMPLE_RATE, stream
 from core.cut_off import CutOff
-from core.errors import LinkError
+from core.errors import DecodeError, LinkError
 from core.sources import file
 from core.sources.youtube import fetch
 
@@ -97,3 +98,40 @@ def test_a_download_that_breaks_off_is_used_as_far_as_it_goes(whole, media, tmp_
     with pytest.raises(LinkError, match="the connection broke off"), late as download:
         next(download.blocks())
     assert list(tmp_path.iterdir()) == []
+
+
+class FailingDisk(io.BytesIO):
+    """It gives no more than its first bytes."""
+
+    def __init__(self, content: bytes, good: int):
+        super().__init__(content)
+        self._good = good
+
+    def _check(self) -> None:
+        if self.tell() >= self._good:
+            raise OSError(errno.EIO, "Input/output error")
+
+    def read(self, size: int = -1) -> bytes:
+        self._check()
+        return super().read(size)
+
+    def readinto(self, buffer) -> int:
+        self._check()
+        return super().readinto(buffer)
+
+
+@pytest.mark.parametrize("kind", ["wav", "flac", "opus", "m4a"])
+@pytest.mark.parametrize("part", [0.0, 1e-4, 0.5])
+def test_a_disk_that_fails_is_a_sentence_or_where_the_sound_ends(whole, capfd, kind, part):
+    """Python printed a stack trace from within libsndfile, and the command line ended with another."""
+    content, told = whole(kind), []
+    failing = FailingDisk(content, round(part * len(content)))
+    if part == 0.5 and kind != "m4a":  # which is copied whole first
+        assert 0.4 * SECONDS < sum(block.duration for block in stream(failing, cut_off=told.append)) < 0.6 * SECONDS
+        assert len(told) == 1
+    else:
+        try:
+            assert sum(block.duration for block in stream(failing, cut_off=told.append)) < 1.0 and told  # a first read
+        except DecodeError as error:
+            assert str(error) == "the audio cannot be read: Input/output error"
+    assert capfd.readouterr().err == ""
