@@ -34,6 +34,7 @@ UNUSED = re.compile(  # routes of Gradio that this app never needs
     re.IGNORECASE,
 )
 ANSWER = re.compile(rf"(?:/gradio_api)?/call/(?:{'|'.join(ENDPOINTS)})/([^/]+)/?", re.IGNORECASE)  # of an event
+JOIN = re.compile(r"(?:/gradio_api)?/queue/join/?", re.IGNORECASE)
 MESSAGES = re.compile(r"(?:/gradio_api)?/queue/data/?", re.IGNORECASE)  # of the events of a page
 HEADERS = {
     "content-security-policy": "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval' blob:; "
@@ -133,6 +134,11 @@ class Doorkeeper:
             if begun or not unquote(scope["path"]).startswith(UPLOAD):
                 raise
             await _say(send, "http", 400, texts.API_NO_UPLOAD)
+        except KeyError:  # Gradio's of an event that this app does not have
+            if begun or not JOIN.fullmatch(unquote(scope["path"])):
+                raise
+            said = {"title": "UnknownEvent", "error": texts.PAGE_OLD, "detail": texts.PAGE_OLD}
+            await _say(send, "http", 404, json.dumps(said), media="application/json")
 
     def _nothing_waits(self, scope) -> bool:
         path = unquote(scope["path"])

@@ -215,6 +215,7 @@ API_NOT_SENT = (
 API_FILE_TOLD_WRONG = "the file is not described as docs/api.md has it: give the path that came back, and nothing else"
 API_NO_UPLOAD = "no file was sent: send it as a form with its name, as curl does with -F files=@FILE"
 API_NO_EVENT = "no answer waits under this id: nothing was asked, or it was fetched, which can be done once; ask again"
+PAGE_OLD = "this app has no such event: it was started anew since the page was loaded, load the page again"
 API_COUNT = "{name} takes {wanted} values, {given} came: see docs/api.md"
 API_NO_NAME = "the name is missing: say whose voice this is"
 API_NO_BOOL = "{what} must be true or false"

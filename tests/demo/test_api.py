@@ -286,6 +286,15 @@ def test_an_answer_that_nobody_waits_for_is_a_sentence_and_no_stack_trace(url, c
     assert ask(url, "/gradio_api/queue/data").status == 422 and caplog.text == ""
 
 
+def test_an_event_of_an_older_page_is_a_sentence_and_no_stack_trace(url, caplog, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "handlers", [caplog.handler])
+    for number in (99999, -1):
+        body = json.dumps({"data": [], "fn_index": number, "session_hash": "older"}).encode()
+        reply = ask(url, "/gradio_api/queue/join", "POST", body=body, Content_Type="application/json")
+        assert reply.status == 404 and "load the page again" in json.loads(reply.body)["detail"]
+    assert caplog.text == ""
+
+
 @pytest.mark.parametrize("told", [{"size": "large"}, {"orig_name": 5}, {"is_stream": []}], ids=str)
 def test_a_file_that_is_described_wrongly_is_a_sentence(url, samples, capfd, told):
     with Page(url) as page:
