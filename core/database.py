@@ -21,7 +21,7 @@ from core.errors import StoreError, reason
 from core.misfits import misfit, text_of
 from core.names import listed, shortened
 from core.salvage import Saved, salvage
-from core.set_aside import call_saved, complete_move, moved_aside, name_when_saved, put_back, unsaved
+from core.set_aside import alone, call_saved, complete_move, moved_aside, name_when_saved, put_back, unsaved
 
 APP_NAME = "who-is-speaking"
 HOME_VARIABLE = "SPEAKERS_HOME"  # environment: the folder, where --home does not say
@@ -97,11 +97,19 @@ class Database:
         identity = self._identity()
         try:
             self._begin()
+        except StoreError as error:
+            if not isinstance(error, _Damaged) and self._identity() == identity:
+                raise  # else another program moved the file meanwhile
+            with alone(self.home, patience=6 * BUSY_SECONDS):
+                self._rescue()
+
+    def _rescue(self) -> None:
+        """Begin anew with whom the damaged file gives back, unless another program has just done so."""
+        complete_move(self.path)
+        self._make_folder()
+        try:
+            self._begin()
         except _Damaged as damage:
-            if self._identity() != identity:  # another process has just put it right
-                self._make_folder()
-                self._begin()
-                return
             aside = moved_aside(self.path)
             try:
                 self._make_folder()

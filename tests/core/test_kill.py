@@ -185,6 +185,42 @@ def test_killed_at_any_line_of_a_rescue_the_next_start_goes_on(base, tmp_path):
     assert found["silent"] <= 6, found  # killed after it was settled, before it could be printed
 
 
+AT_ONCE = r"""
+import collections, os, shutil, sqlite3, sys
+from pathlib import Path
+from core.speakers import SpeakerStore
+
+base, work = map(Path, sys.argv[1:3])
+found = collections.Counter()
+for trial in range(40):
+    shutil.rmtree(work, ignore_errors=True)
+    shutil.copytree(base, work)
+    with sqlite3.connect(work / "speakers.db") as db:
+        db.execute("UPDATE sessions SET source = x'ff' WHERE id = 3")
+    db.close()
+    gate, opens = os.pipe()
+    children = []
+    for _ in range(4):
+        child = os.fork()
+        if child == 0:
+            os.read(gate, 1)
+            store = SpeakerStore(work)
+            os._exit(len(store.profiles()) + 100 * (store.notice is not None))
+        children.append(child)
+    os.write(opens, b"1234")
+    told = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
+    people = {one % 100 for one in told} | {len(SpeakerStore(work).profiles())}
+    found[max(told) > 100, *sorted(people)] += 1
+print(dict(found))
+"""
+
+
+@pytest.mark.skipif(os.name != "posix", reason="needs fork")
+def test_programs_that_find_the_damage_at_once_do_not_undo_each_others_rescue(base, tmp_path):
+    """They saw an empty store, or wrote over the damaged file with the new one: everybody was lost."""
+    assert printed_by(AT_ONCE, base, tmp_path / "work") == "{(True, 7): 40}\n"
+
+
 FULL = r"""
 import resource, sys
 from tests.core.voices import enrol
