@@ -2,8 +2,8 @@
 
 A connection lives as long as one call, so any thread and any process may use the file. Erasing is real: pages are
 zeroed (`secure_delete`), the file is rewritten (`VACUUM`) and the write-ahead log emptied; a program killed in between
-leaves a mark, and the next one finishes the work. A damaged file, also one with values that cannot be, is set aside and
-what is whole in it is saved.
+leaves a mark, and the next one finishes the work. A damaged file, also one with values that cannot be (`core.misfits`),
+is set aside (`core.set_aside`) and what is whole in it is saved (`core.salvage`).
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 from core.errors import StoreError, reason
 from core.misfits import misfit, text_of
 from core.names import listed, shortened
-from core.salvage import Saved, salvage
+from core.salvage import Saved, salvage, told
 from core.set_aside import alone, call_saved, complete_move, moved_aside, name_when_saved, put_back, unsaved
 
 APP_NAME = "who-is-speaking"
@@ -104,7 +104,8 @@ class Database:
                 self._rescue()
 
     def _rescue(self) -> None:
-        """Begin anew with whom the damaged file gives back, unless another program has just done so."""
+        """Set the damaged file aside and begin anew, which takes over whom it gives back; unless another program has
+        just done so."""
         complete_move(self.path)
         self._make_folder()
         try:
@@ -188,8 +189,8 @@ class Database:
         return state.st_dev, state.st_ino
 
     def _begin(self, found: str = "") -> None:
-        """Make the tables where there are none, with whom a damaged database gives back that was set aside (`found`:
-        what was odd in it); raises `_Damaged` for a file that is no sound database."""
+        """Make the file usable: tables where there are none, and then whom damaged databases give back that were set
+        aside (`found`: what was odd in the last). Raises `_Damaged` for a file that is no sound database."""
         with self.connection() as db:
             if db.execute("PRAGMA quick_check(1)").fetchone()[0] != "ok":
                 raise _Damaged(f"{self.path} is damaged")
@@ -197,24 +198,8 @@ class Database:
             db.execute("PRAGMA foreign_keys = OFF")  # for `salvage`
             db.execute("BEGIN IMMEDIATE")
             damaged = unsaved(self.path)
-            version = max(0, db.execute("PRAGMA user_version").fetchone()[0])
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"{self.path} was made by a newer version of this program (layout {version}, this one knows "
-                    f"{SCHEMA_VERSION}): update the program, or use another folder with --home DIR"
-                )
-            if odd := _another_layout(db, version):
-                raise _Damaged(f"{self.path} is damaged ({odd})", odd)
-            _lay_out(db, version)
-            if db.execute("SELECT COUNT(*) FROM changes").fetchone()[0] != 1:  # a new file, or one that lost it
-                db.execute("DELETE FROM changes")
-                db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
-            if odd := misfit(db):
-                raise _Damaged(f"{self.path} is damaged ({odd})", odd)
-            saved = None  # where the program that saved them was killed before it could say so
-            if version == 0:
-                for one in damaged:
-                    saved = saved if saved and saved.names else salvage(one, db)
+            new = self._bring_up_to_date(db) == 0
+            saved = _salvaged(damaged, db) if new else None  # else by a program that was killed before `call_saved`
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
             db.execute("COMMIT")
             if db.execute("PRAGMA application_id").fetchone()[0] == ERASING:
@@ -222,9 +207,28 @@ class Database:
                     self._scrub(db)
         if damaged:
             names = listed([name_when_saved(one) for one in damaged])
-            self.notice = _told(saved, found, f"kept as {names} in {self.home}")
+            self.notice = told(saved, found, f"kept as {names} in {self.home}")
         for one in damaged:
             call_saved(one)  # last, so that a program killed before it leaves it to the next to tell
+
+    def _bring_up_to_date(self, db: sqlite3.Connection) -> int:
+        """Lay the tables out as `SCHEMA_VERSION` has them; the number of the layout that was there, 0 in a new file.
+        Raises `_Damaged` where something cannot be, and `StoreError` for a layout of a newer program."""
+        version = max(0, db.execute("PRAGMA user_version").fetchone()[0])
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"{self.path} was made by a newer version of this program (layout {version}, this one knows "
+                f"{SCHEMA_VERSION}): update the program, or use another folder with --home DIR"
+            )
+        if odd := _another_layout(db, version):
+            raise _Damaged(f"{self.path} is damaged ({odd})", odd)
+        _lay_out(db, version)
+        if db.execute("SELECT COUNT(*) FROM changes").fetchone()[0] != 1:  # a new file, or one that lost it
+            db.execute("DELETE FROM changes")
+            db.execute("INSERT INTO changes VALUES (?)", (time.time_ns() // 1000,))  # never a number used before
+        if odd := misfit(db):
+            raise _Damaged(f"{self.path} is damaged ({odd})", odd)
+        return version
 
     def _scrub(self, db: sqlite3.Connection) -> None:
         try:
@@ -285,24 +289,12 @@ def _tables(db: sqlite3.Connection) -> dict[str, str]:
     return {text_of(name or b""): "".join(text_of(made or b"").split()) for name, made in rows}
 
 
-def _told(saved: Saved | None, found: str, kept: str) -> str:
-    """The sentence about a damaged database for the user."""
-    if saved is None:
-        who = "see who is enrolled, and enrol again whoever is missing"
-    elif not saved.names:
-        who = "enrol everybody again"
-    elif saved.lost > 0:
-        who = f"these people were saved from it: {listed(saved.names)}; enrol the others again"
-    elif saved.lost < 0 or not found:  # nobody knows what stood where nothing could be read
-        who = f"these people were saved from it: {listed(saved.names)}; if anybody is missing, enrol them again"
-    elif saved.whole:
-        who = f"everybody was saved from it: {listed(saved.names)}; nobody needs to enrol again"
-    else:
-        who = f"everybody was saved from it, though not all that was kept of them: {listed(saved.names)}"
-    return (
-        f"The speaker database was damaged{f' ({found})' if found else ''}. It was {kept} and a new one was begun: "
-        f"{who}. Delete the old file when you do not need it; it may hold voices."
-    )
+def _salvaged(damaged: list[Path], db: sqlite3.Connection) -> Saved | None:
+    """The first of these databases that gives anybody back, copied into the empty `db`; None where there are none."""
+    saved = None
+    for one in damaged:
+        saved = saved if saved and saved.names else salvage(one, db)
+    return saved
 
 
 def _kind(error: sqlite3.Error) -> int:

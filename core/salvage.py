@@ -16,7 +16,7 @@ from pathlib import Path
 
 from core.errors import InvalidName
 from core.misfits import TABLES, oddity, of_another_type, sizes, text_of
-from core.names import MAX_NAME, clean_name, name_key
+from core.names import MAX_NAME, clean_name, listed, name_key
 
 FILL = """UPDATE sessions SET consent_at = (SELECT consent_at FROM speakers WHERE id = speaker_id)
     WHERE consent_at = ''"""  # layout 1 has none of a session
@@ -63,6 +63,27 @@ def salvage(damaged: Path, whole: sqlite3.Connection) -> Saved:
         whole.execute("UPDATE changes SET revision = revision + 1")
     lost = read["speakers"] - kept["speakers"]
     return Saved(names, lost if lost or all_read["speakers"] else -1, read == kept and all(all_read.values()))
+
+
+def told(saved: Saved | None, found: str, kept: str) -> str:
+    """What the user hears of a rescue. `saved`: None where it is not known whom the database gave back; `found`: what
+    was odd in it, '' where SQLite itself could not read it; `kept`: where it is now."""
+    if saved is None:
+        who = "see who is enrolled, and enrol again whoever is missing"
+    elif not saved.names:
+        who = "enrol everybody again"
+    elif saved.lost > 0:
+        who = f"these people were saved from it: {listed(saved.names)}; enrol the others again"
+    elif saved.lost < 0 or not found:  # nobody knows what stood where nothing could be read
+        who = f"these people were saved from it: {listed(saved.names)}; if anybody is missing, enrol them again"
+    elif saved.whole:
+        who = f"everybody was saved from it: {listed(saved.names)}; nobody needs to enrol again"
+    else:
+        who = f"everybody was saved from it, though not all that was kept of them: {listed(saved.names)}"
+    return (
+        f"The speaker database was damaged{f' ({found})' if found else ''}. It was {kept} and a new one was begun: "
+        f"{who}. Delete the old file when you do not need it; it may hold voices."
+    )
 
 
 def _counted(db: sqlite3.Connection) -> dict[str, int]:
