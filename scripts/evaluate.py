@@ -22,7 +22,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import time
 from collections.abc import Collection, Iterator, Sequence
@@ -43,6 +42,7 @@ from core.errors import DatasetError, SpeakerError
 from core.evaluation import Cell, draw, rivals_only
 from core.learning_curves import genders_of
 from core.protocol import Subject
+from core.report import known
 from core.resampling import interval
 from core.rival import NETWORKS
 
@@ -102,12 +102,13 @@ def evaluate(args: argparse.Namespace) -> Results:
     for channel in args.channel:
         began = time.monotonic()
         try:
-            for key, model, cell in heard(contest, subjects, channel, noise, args, trouble):
-                results.setdefault(model, {})[key] = cell
+            found = list(heard(contest, subjects, channel, noise, args, trouble))
         except SpeakerError as error:
             trouble.append(f"{channel} is left out: {error}")
             continue
-        say(f"{channel}: {results['both'][key]['tests']} tests in {time.monotonic() - began:.0f} s")
+        for key, model, cell in found:
+            results.setdefault(model, {})[key] = cell
+        say(f"{channel}: {results['both'][found[0][0]]['tests']} tests in {time.monotonic() - began:.0f} s")
     if not results:
         raise DatasetError(trouble[-1])
     for line in trouble:
@@ -123,7 +124,7 @@ def heard(
     args: argparse.Namespace,
     trouble: list[str],
 ) -> Iterator[tuple[str, str, dict]]:
-    """One channel, speaker by speaker: (channel with length, model, cell as JSON has it)."""
+    """One channel: (channel with length and gender, model, cell as JSON has it), the cells of everybody first."""
     rows: dict[float, list[dict[str, np.ndarray]]] = {seconds: [] for seconds in args.seconds}
     owner, silent = [], np.zeros(len(subjects), int)
     single = rivals_only([subject.same_recording for subject in subjects])
@@ -162,9 +163,7 @@ def heard(
 
 def written(cell: Cell) -> dict:
     """A cell as JSON has it: what was not measured is null, what does not apply is left out."""
-
-    values = asdict(replace(cell, detail=None))
-    return {name: _plain(value) for name, value in values.items() if value is not None}
+    return {name: known(value) for name, value in asdict(replace(cell, detail=None)).items() if value is not None}
 
 
 def detailed(cell: Cell, names: Sequence[str], rivals: dict[str, Cell]) -> dict:
@@ -174,20 +173,13 @@ def detailed(cell: Cell, names: Sequence[str], rivals: dict[str, Cell]) -> dict:
         return {}
     mine, measures = cell.detail, ("accuracy", "eer", "open_set_eer")
     counts = zip(names, mine.asked.tolist(), mine.right.tolist(), mine.refused.tolist(), strict=True)
-    found = {f"{name}_ci95": _plain(interval(getattr(mine, name))) for name in measures[1:]}
+    found = {f"{name}_ci95": known(interval(getattr(mine, name))) for name in measures[1:]}
     found["by_speaker"] = {name: [asked, right, refused] for name, asked, right, refused in counts if asked}
     found["beside"] = {
-        rival: {name: _plain(interval(getattr(mine, name) - getattr(other.detail, name))) for name in measures}
+        rival: {name: known(interval(getattr(mine, name) - getattr(other.detail, name))) for name in measures}
         for rival, other in rivals.items()
     }
     return found
-
-
-def _plain(value):
-    """nan as null, tuples as lists."""
-    if isinstance(value, tuple):
-        return [_plain(one) for one in value]
-    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def noise_files(folder: Path | None) -> list[Path]:

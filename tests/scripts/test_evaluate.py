@@ -102,6 +102,14 @@ def test_a_cell_says_who_was_right_and_how_sure_its_rates_are(made):
                 assert refused / asked == pytest.approx(cell["unknown_false_reject"])
 
 
+def test_of_each_channel_is_said_how_many_tests_there_were_of_everybody(folder, evaluate, tmp_path, capsys):
+    """It was said of the last gender."""
+    (tmp_path / "genders.csv").write_text("speaker,gender\namina,F\njo,F\nkofi,M\nmei,F\nsven,M\n", encoding="utf-8")
+    options = ("--speakers", 1, "--draws", 2, "--tests", 1, "--channel", "clean", "--genders", tmp_path / "genders.csv")
+    assert evaluate(folder, *options) == 0
+    assert "clean: 5 tests in" in capsys.readouterr().err
+
+
 def test_a_model_is_compared_with_a_rival_on_the_same_speakers():
     owner = np.repeat(np.arange(8), 5)
     groups = draw(8, people=3, count=30)
