@@ -220,7 +220,7 @@ class SpeakerStore:
     def _delete_set_aside(self) -> None:
         try:
             for leftover in map(self.home.joinpath, self.set_aside()):
-                leftover.unlink()
+                leftover.unlink(missing_ok=True)  # another program may be deleting them too
         except OSError as error:
             raise StoreError(f"{leftover} could not be deleted ({error.strerror}): delete it yourself") from error
 

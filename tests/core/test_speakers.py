@@ -177,6 +177,12 @@ def test_delete_all_leaves_no_byte(store):
     assert enrol(store, "Amina", 3).name == "Amina"
 
 
+def test_a_damaged_database_that_another_program_deleted_just_now_is_no_trouble(store, monkeypatch):
+    enrol(store, "Amina", 1)
+    monkeypatch.setattr(SpeakerStore, "set_aside", lambda self: ["speakers.db.corrupt-20260101T000000Z"])
+    assert store.delete_all() == 1
+
+
 def test_delete_says_so_when_another_program_holds_old_bytes(store, monkeypatch):
     monkeypatch.setattr(database, "BUSY_SECONDS", 0.2)
     enrol(store, "Amina", 1)
