@@ -57,8 +57,8 @@ def _small_enough(content: bytes) -> bytes:
     """What `read` takes again."""
     if len(content) > MAX_BYTES:
         raise PeopleFileError(
-            f"the file would have {len(content) / 1e6:.0f} MB, {MAX_BYTES / 1e6:.0f} are the most that can be imported "
-            "again: export some of the people at a time"
+            f"the file would have {len(content) // 2**20 + 1} MB, {MAX_BYTES // 2**20} are the most that can be "
+            "imported again: export some of the people at a time"
         )
     return content
 
