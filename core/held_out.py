@@ -10,8 +10,9 @@ Not imported by the app.
 
 from __future__ import annotations
 
+import zipfile
 import zlib
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache, partial
@@ -80,9 +81,9 @@ def voices_of(name: str, recordings: tuple[Recording, ...], *, pretrained: Path,
         windows = _clips(first.between(WINDOW_STEP_SECONDS, first.duration)) if len(segments) > 1 else []
         test = _clips(speech.between(half, min(speech.duration, half + TEST_SECONDS)))
         own = _clips(speech.between(0.0, OWN_CLIPS * SEGMENT_SECONDS))
-        seed = (zlib.crc32(name.encode()), round(100 * speed))
+        mine = zlib.crc32(name.encode()), round(100 * speed)  # seeds rooms that no other voice is heard in
         if segments and test:
-            apart = [ear.hears(own, *seed, room) for room in range(1, OWN_ROOMS + 1)]
+            apart = [ear.hears(own, *mine, room) for room in range(1, OWN_ROOMS + 1)]
             voices.append(
                 Voice(
                     tuple(ear.enrols(segments, windows, room) for room in range(ENROL_ROOMS + 1)),
@@ -172,23 +173,31 @@ def save_voices(path: Path, voices: list[Voice], cohort: Embeddings) -> None:
 
 
 def load_voices(path: Path) -> tuple[list[Voice], Embeddings]:
-    """What `save_voices` kept."""
-    with np.load(path, allow_pickle=False) as file:
+    """What `save_voices` kept. Raises `DatasetError` for a file that it did not write."""
+    try:
+        with path.open("rb") as handle, np.load(handle, allow_pickle=False) as file:
+            return _voices_in(file)
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise DatasetError(
+            f"{path} holds no held-out voices ({error}): make it with export_model.py --voices"
+        ) from error
 
-        def read(name: str) -> Embeddings:
-            made = (file[f"{name}/{model}"].astype(np.float32) for model in MODELS)
-            return Embeddings(*made, file.get(f"{name}/heard"))
 
-        voices = [
-            Voice(
-                tuple(read(f"{index}/enrol/{room}") for room in range(ENROL_ROOMS + 1)),
-                tuple(read(f"{index}/test/{room}") for room in range(TEST_ROOMS + 1)),
-                str(name),
-                read(f"{index}/own/0"),
-            )
-            for index, name in enumerate(file["names"])
-        ]
-        return voices, read("cohort")
+def _voices_in(file: Mapping[str, np.ndarray]) -> tuple[list[Voice], Embeddings]:
+    def read(name: str) -> Embeddings:
+        made = (file[f"{name}/{model}"].astype(np.float32) for model in MODELS)
+        return Embeddings(*made, file.get(f"{name}/heard"))
+
+    voices = [
+        Voice(
+            tuple(read(f"{index}/enrol/{room}") for room in range(ENROL_ROOMS + 1)),
+            tuple(read(f"{index}/test/{room}") for room in range(TEST_ROOMS + 1)),
+            str(name),
+            read(f"{index}/own/0"),
+        )
+        for index, name in enumerate(file["names"])
+    ]
+    return voices, read("cohort")
 
 
 def _sound(recordings: tuple[Recording, ...]) -> Audio:

@@ -90,9 +90,16 @@ def arguments() -> argparse.ArgumentParser:
 
 def read_recipe(run: Path) -> dict:
     """What `core.training.save_run` wrote, the number of voices in place of their names, and as `first` the recipe of
-    the run (or the exported file) it began with, where there was one."""
+    the run (or the exported file) it began with, where there was one. `DatasetError` where nothing tells it."""
     if run.suffix == ".onnx":  # exported weights, to be kept, or from which training went on: model.json lies beside
-        return json.loads(run.with_name("model.json").read_text(encoding="utf-8"))["recipe"][run.stem]
+        path = run.with_name("model.json")
+        try:
+            return json.loads(path.read_text(encoding="utf-8"))["recipe"][run.stem]
+        except (OSError, ValueError, LookupError, TypeError) as error:
+            raise DatasetError(
+                f"how {run} was trained should stand in {path}, and does not ({type(error).__name__}): give the file "
+                "in the folder where it was exported, called as it was there"
+            ) from error
     recipe = recipe_of(run)
     classes = recipe.pop("speakers")
     recipe["voices"] = sum("@" not in name for name in classes)

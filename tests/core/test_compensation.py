@@ -109,6 +109,11 @@ def test_voices_are_kept_in_a_file(voices, tmp_path):
         np.testing.assert_allclose(near.of(model), cohort.of(model), atol=1e-3)
         np.testing.assert_allclose(again[3].enrol[3].of(model), voices[3].enrol[3].of(model), atol=1e-3)
         np.testing.assert_allclose(again[3].own.of(model), voices[3].own.of(model), atol=1e-3)
+    np.savez(tmp_path / "cohort.npz", cnn=cohort.cnn, ann=cohort.ann)
+    (tmp_path / "cut.npz").write_bytes((tmp_path / "voices.npz").read_bytes()[:5000])
+    for name in ("nosuch.npz", "cohort.npz", "cut.npz"):
+        with pytest.raises(DatasetError, match=f"{name} holds no held-out voices .*: make it with export_model.py"):
+            load_voices(tmp_path / name)
 
 
 def test_what_is_kept_is_not_compensated_again(voices):

@@ -274,6 +274,11 @@ def test_an_exported_network_is_kept_as_it_is_and_remembers_where_it_began(expor
     assert export_model.read_recipe(shipped / "ann.onnx") == before["ann"]
     with pytest.raises(DatasetError, match="unfinished is no finished run, train it to its end"):
         export_model.read_recipe(tmp_path / "unfinished")
+    for apart in (tmp_path / "cnn.onnx", shipped / "ann-copy.onnx"):  # no model.json beside it; none that knows it
+        with pytest.raises(
+            DatasetError, match=f"how .*{apart.name} was trained should stand in .*model.json, and does"
+        ):
+            export_model.read_recipe(apart)
 
     needed = ["--dataset", "d", "--recordings", "r", "--output", str(tmp_path)]
 
