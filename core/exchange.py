@@ -1,4 +1,5 @@
-"""Networks as ONNX files and back: `export` for the app, `restore_exported` so that training can go on from what ships.
+"""Networks as ONNX files and back: `export` for the app, several of them in one file (`join`, `take_part`), and
+`restore_exported`, so that training can go on from what ships.
 
 Not imported by the app. Needs keras (and for `export` its TensorFlow backend with tf2onnx), and onnx.
 """

@@ -1,9 +1,9 @@
 """The networks, in backend-neutral Keras: the CNN, the ANN, what trains them, and the original experiment's two.
 
-This, `core.network_layers` and `core.network_campplus` are the only modules that import keras; the app never does (it
-runs the ONNX files, see `core.embedder`). To add a network write a function that returns a `keras.Model` from input to
-embedding and enter it in `ARCHITECTURES`, if it sees spectrogram images in `IMAGE_NETWORKS` too: docs/architectures.md
-says how, and compares those that are here.
+Importing this, `core.network_layers` or `core.network_campplus` loads keras; other modules of training load it where
+they use it, the app never does (it runs the ONNX files, see `core.embedder`). To add a network write a function that
+returns a `keras.Model` from input to embedding and enter it in `IMAGE_NETWORKS`, if it sees spectrogram images, else in
+`ARCHITECTURES`: docs/architectures.md says how, and compares those that are here.
 
 The CNN that ships is `core.network_campplus.campplus`. `cnn` is a small residual network (He et al. 2016) with
 attentive statistics pooling (Okabe et al. 2018, arXiv:1803.10963) as in speaker verification, which begins with

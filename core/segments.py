@@ -105,7 +105,7 @@ class Quality:
 
 
 def spans(duration: float) -> list[Segment]:
-    """The segments of a recording of `duration` seconds (DESIGN, section 3)."""
+    """The segments of a recording of `duration` seconds, as the top of this module tells."""
     count = int(duration / SEGMENT_SECONDS + 1e-9)
     starts = [index * SEGMENT_SECONDS for index in range(count)]
     rest = duration - count * SEGMENT_SECONDS

@@ -24,7 +24,7 @@ ROOT = Path(__file__).resolve().parents[1]
 LOCK = ROOT / "requirements.txt"
 ADVISORIES: dict[str, tuple[tuple[str, str], ...]] = {  # package: (first version without, what was wrong)
     "cryptography": (("44.0.1", "CVE-2024-12797, OpenSSL: a peer's raw public key was not checked"),),
-    "gradio": (("6.20", "files outside the app's folders and requests into the local network (FACTS)"),),
+    "gradio": (("6.20", "files outside the app's folders and requests into the local network"),),
     "h11": (("0.16.0", "CVE-2025-43859, requests smuggled through chunked bodies"),),
     "jinja2": (("3.1.6", "CVE-2025-27516, the sandbox could be left"),),
     "keras": (("3.12.0", "CVE-2025-8747 and CVE-2025-49655, code run by loading a model"),),
@@ -37,7 +37,7 @@ ADVISORIES: dict[str, tuple[tuple[str, str], ...]] = {  # package: (first versio
     "tornado": (("6.5", "CVE-2025-47287, a form could fill the log"),),
     "tqdm": (("4.66.3", "CVE-2024-34062, code run through a command-line option"),),
     "urllib3": (("2.5.0", "CVE-2025-50181, redirects followed although switched off"),),
-    "yt-dlp": (("2025.11.12", "YouTube needs a JavaScript runtime from here on, which older ones do not use (FACTS)"),),
+    "yt-dlp": (("2025.11.12", "YouTube needs a JavaScript runtime from here on, which older ones do not use"),),
 }
 SYSTEMS = {
     "linux": "x86_64-manylinux_2_28",

@@ -1,4 +1,4 @@
-"""The house of DESIGN section 2, kept standing: who imports whom, how long files are, what loading costs."""
+"""How the house is built: who imports whom, how long files are, what loading costs."""
 
 import ast
 import inspect
@@ -133,7 +133,7 @@ def test_nothing_of_training_lies_on_the_apps_path(start):
         assert {"core.embedder", "core.heads", "core.segments", "core.spectrogram", "core.spectral"} <= set(found)
 
 
-# The arrows of DESIGN section 2: a module may load those below it, never one above.
+# A module may load those above it in this list, never one below.
 ORDER = [
     "core.errors",
     "core.audio",

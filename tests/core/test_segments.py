@@ -70,7 +70,7 @@ def test_clock(seconds, text):
     assert clock(seconds) == text
 
 
-# --- spans and cut: DESIGN, section 3 -------------------------------------------------------------------------------
+# --- spans and cut -------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
