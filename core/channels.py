@@ -154,12 +154,13 @@ def _as_long_as(samples: np.ndarray, length: int) -> np.ndarray:
     return np.pad(samples, (0, max(0, length - len(samples))))[:length]
 
 
-def _band(band: tuple[float, float | None], *, rate: int = SAMPLE_RATE) -> np.ndarray:
+def _band(band: tuple[float, float | None]) -> np.ndarray:
+    """Second-order sections of a Butterworth filter that lets through from ... to ... Hz (None: all above)."""
     from scipy.signal import butter
 
     if band[1] is None:
-        return butter(FILTER_ORDER, band[0], "highpass", fs=rate, output="sos")
-    return butter(FILTER_ORDER, band, "bandpass", fs=rate, output="sos")
+        return butter(FILTER_ORDER, band[0], "highpass", fs=SAMPLE_RATE, output="sos")
+    return butter(FILTER_ORDER, band, "bandpass", fs=SAMPLE_RATE, output="sos")
 
 
 def _clean(samples: np.ndarray, chance: np.random.Generator, around: Surroundings) -> np.ndarray:

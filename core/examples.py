@@ -95,8 +95,7 @@ def _with_variants(examples: Examples, folder: Path, sets: list[tuple[float, ...
     taught = None if examples.teacher is None else [examples.teacher]
     for (index, name), speeds in product(enumerate(examples.names), sets):
         file = variants.named(name, speeds)
-        made_by = "create_dataset.py with --variants" if speeds == variants.SPEEDS else "teach.py with --more-speeds"
-        more = variants.read(_variant(folder, file, made_by))
+        more = variants.read(_variant(folder, file, _made_by(speeds)))
         values.append(more.images)
         speakers.append(_as_voices(index, more.speed, names, name))
         if taught is not None:
@@ -121,8 +120,8 @@ def load_variant_rows(
     voices, values, speakers, taught = list(names), [], [], []
     sets = [variants.SPEEDS, variants.MORE_SPEEDS][: 1 + more_speeds]
     for (index, name), speeds in product(enumerate(names), sets):
-        options = "create_dataset.py with --variants" if speeds == variants.SPEEDS else "teach.py with --more-speeds"
-        rows, speed = variants.read_rows(_variant(folder, variants.rows_named(name, speeds), f"{options} and --copies"))
+        made_by = f"{_made_by(speeds)} and --copies"
+        rows, speed = variants.read_rows(_variant(folder, variants.rows_named(name, speeds), made_by))
         values.append(rows)
         speakers.append(_as_voices(index, speed, voices, name))
         if with_teacher:
@@ -140,6 +139,11 @@ def load_variant_rows(
 
 def _taught_in(folder: Path, file: str) -> Path:
     return folder / "teacher" / file
+
+
+def _made_by(speeds: tuple[float, ...]) -> str:
+    """What makes variants at these speeds."""
+    return "create_dataset.py with --variants" if speeds == variants.SPEEDS else "teach.py with --more-speeds"
 
 
 def _variant(folder: Path, name: str, made_by: str) -> Path:

@@ -188,8 +188,6 @@ START_OVER = "Start over"
 FILES = "Audio or video files of one person"
 NOT_YET = "not yet"
 
-MANAGE = "Change or delete"
-PERSON = "Person"
 NEW_NAME = "New name"
 RENAME = "Rename"
 RENAMED = "{old} is now called {new}."

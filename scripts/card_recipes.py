@@ -6,6 +6,7 @@ from scripts.card_words import BEGUN, COUNTS, TAUGHT, TEACHERS
 
 
 def recipe(facts: dict) -> str:
+    """How a network came about, from its `recipe` in model.json: one line, or for several networks a line each."""
     if "parts" in facts:
         parts = "\n".join(f"  - part {place}: {recipe(part)}" for place, part in enumerate(facts["parts"], 1))
         kept = f"{100 * facts['power_kept']:.1f} % of the power of their embeddings kept"

@@ -9,10 +9,10 @@ def percent(value: float | None) -> str:
     return "" if value is None else f"{100 * value:.1f} %"  # without strangers there is no open set
 
 
-def table(results: dict, models: list[str], keys: list[str], *, first: str = "channel", people: str = "5") -> str:
+def table(results: dict, models: list[str], keys: list[str], *, people: str = "5") -> str:
     """One row per cell name in `keys` and model."""
     lines = [
-        f"| {first} | model | accuracy of {people} (95 % interval) | worst draw | verification EER | open-set EER | "
+        f"| channel | model | accuracy of {people} (95 % interval) | worst draw | verification EER | open-set EER | "
         "stranger named / Unknown said of a person | ECE |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
@@ -113,6 +113,7 @@ def _gap(cell: dict) -> str:
 
 
 def heads_table(heads: dict) -> list[str]:
+    """The rows of heads.json, which scripts/compare_heads.py made, by model and head."""
     lines = ["| model | head | accuracy of 5 | verification EER | open-set EER |", "| --- | --- | --- | --- | --- |"]
     for model, rows in ((model, heads[model]) for model in ("cnn", "ann") if model in heads):
         for name, row in rows.items():

@@ -23,12 +23,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 import numpy as np
 
-from core.calibration import Calibration, Draw, draws
+from core.calibration import Draw, draws
 from core.compensation import within_class_covariance
 from core.embedder import MODELS, PRETRAINED, Embedder, Embeddings
 from core.errors import SpeakerError
 from core.evaluation import equal_error_rate, mean_embedding
-from core.heads import fit_svms
+from core.heads import Calibration, fit_svms
 from core.held_out import compensated, compensations, crossed, load_voices
 from core.nearness import NEAREST, measure_nearness
 
