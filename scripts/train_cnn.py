@@ -32,6 +32,7 @@ from core.campplus import CamPlusPlus
 from core.errors import DatasetError, SpeakerError
 from core.examples import Examples, hash_of, load_images, load_noise
 from core.packages import need
+from core.spectrogram import FRAMES
 from core.training import (
     Batch,
     Recipe,
@@ -65,7 +66,7 @@ def arguments() -> argparse.ArgumentParser:
         action="store_true",
         help="leave the network as it is and train what stands on it alone: the first stage behind --start cnn.onnx",
     )
-    parser.add_argument("--architecture", default="cnn", help="a name in core.networks.ARCHITECTURES")
+    parser.add_argument("--architecture", default="cnn", help="a name in core.networks.IMAGE_NETWORKS")
     parser.add_argument("--steps", type=int, default=8000, help="batches in all (default 8000)")
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--crop", type=int, default=150, help="frames of 10 ms (default 150)")
@@ -250,21 +251,25 @@ def main(argv: list[str] | None = None) -> int:
     examples = examples.centred()
     held = load_images(args.dataset, "validation")
     favour = favoured(examples.names, args.favour)
+    if not 1 <= args.crop <= FRAMES:
+        raise SpeakerError(f"--crop {args.crop}: an image has {FRAMES} frames")
     if not 0.0 <= args.augment < float("inf"):
         raise SpeakerError(f"--augment {args.augment:g}: 0 (nothing) and more, 1 being as usual")
     print(f"{len(examples.values)} images of {len(examples.names)} speakers, {len(noise)} noise images", flush=True)
 
     import keras
 
-    from core.networks import ARCHITECTURES, margin_compiled, with_margin_head
+    from core.networks import IMAGE_NETWORKS, margin_compiled, with_margin_head
 
-    if args.architecture not in ARCHITECTURES:
-        raise SpeakerError(f"--architecture {args.architecture} is none of {', '.join(ARCHITECTURES)}")
-    if start == "campplus" != args.architecture:
+    if args.architecture not in IMAGE_NETWORKS:
+        raise SpeakerError(f"--architecture {args.architecture} is none of {', '.join(IMAGE_NETWORKS)}")
+    if start == "campplus" and args.architecture != "campplus":
         raise SpeakerError(f"--start campplus has no weights for {args.architecture}: add --architecture campplus")
     keras.utils.set_random_seed(args.seed)
     keras.config.set_dtype_policy(args.precision)
-    body = ARCHITECTURES[args.architecture]()
+    body = IMAGE_NETWORKS[args.architecture]()
+    if (width := body.input_shape[2]) not in (None, args.crop):
+        raise SpeakerError(f"--architecture {args.architecture} sees whole segments only: give --crop {width}")
     body.trainable = not args.head_only
     model = with_margin_head(body, len(examples.names), 0 if examples.teacher is None else examples.teacher.shape[1])
     optimizer = keras.optimizers.AdamW(recipe.rate, weight_decay=recipe.weight_decay, global_clipnorm=5.0)

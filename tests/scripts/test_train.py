@@ -214,6 +214,19 @@ def test_weights_of_another_network_are_no_start(dataset, tmp_path):
     assert done.returncode == 2 and "no weights for cnn: add --architecture campplus" in done.stderr.splitlines()[-1]
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--architecture", "ann"], "--architecture ann is none of cnn, "),
+        (["--architecture", "cnn_64"], "--architecture cnn_64 sees whole segments only: give --crop 500"),
+        (["--crop", "501"], "--crop 501: an image has 500 frames"),
+    ],
+)
+def test_a_network_that_cannot_be_shown_such_images_is_said(dataset, tmp_path, words, said):
+    done = train("train_cnn", dataset, "--output", tmp_path / "run", *words)
+    assert done.returncode == 2 and done.stderr.splitlines()[-1].startswith(f"train_cnn: {said}")
+
+
 def test_troubles_cannot_come_less_than_never(dataset, tmp_path):
     done = train("train_cnn", dataset, "--output", tmp_path / "run", "--augment", "-1")
     assert done.returncode == 2 and "--augment -1: 0 (nothing) and more" in done.stderr.splitlines()[-1]
