@@ -126,7 +126,8 @@ class WaveformAugmenter:
     Equaliser and band limit come less often than `Chances` says, for each is drawn again after a first draw of either
     (the weights that ship were trained so): 0.325 where the equaliser says 0.5, 0.195 where the band limit says 0.3.
 
-    `noise`: list of float32 arrays of SEGMENT_SAMPLES. Babble is a sum of recent other calls' voices.
+    `noise`: list of float32 arrays of SEGMENT_SAMPLES. Babble is a sum of what recent calls were given: where one
+    augmenter hears one speaker only (`core.dataset`, `core.held_out`) that speaker's own voice, not a crowd of others.
     """
 
     def __init__(self, noise: list[np.ndarray], chances: Chances | None = None, *, rooms: Path | None = None):

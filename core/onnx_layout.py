@@ -25,12 +25,14 @@ def keep_blocks(model) -> None:
       that is joined is in blocks.
     """
     shapes, constants = _shapes(model), _constants(model.graph)
-    users: dict[str, list] = {}
+    users: dict[str, list] = {}  # by name of what is computed: the nodes that take it
     for node in model.graph.node:
         for name in node.input:
             users.setdefault(name, []).append(node)
     products = {node.output[0] for node in model.graph.node if node.op_type == "Mul"}
-    nodes, added, same, gone = [], {}, {}, set()
+    nodes, added = [], {}  # of the rewritten graph: all nodes in order, and the constants that are new
+    same: dict[str, str] = {}  # what a Reshape gave -> what it was given
+    gone: set[str] = set()  # sums that are done by the product before them
     for node in model.graph.node:
         node.input[:] = [same.get(name, name) for name in node.input]
         behind = users.get(node.output[0], [])
@@ -61,7 +63,7 @@ def _shapes(model) -> dict[str, tuple[int, ...]]:
 
 
 def _constants(graph) -> dict[str, np.ndarray]:
-    """Also those that are stored with 16 bits and widened (`core.exchange.narrow`)."""
+    """By name, also those that are stored with 16 bits and widened (`core.exchange.narrow`)."""
     from onnx import numpy_helper
 
     found = {one.name: numpy_helper.to_array(one) for one in graph.initializer}
@@ -72,13 +74,14 @@ def _constants(graph) -> dict[str, np.ndarray]:
 
 
 def _is_no_change(node, shapes: dict, constants: dict) -> bool:
-    """Of (n, C, 1, 1), any n, to the same."""
+    """Is it a Reshape of (n, C, 1, 1), any n, to the same?"""
     wanted, there = constants.get(node.input[1]), shapes.get(node.input[0], ())
     return wanted is not None and len(there) == 4 and tuple(wanted[1:]) == there[1:] and there[2:] == (1, 1)
 
 
 def _normalisation(product, total, shapes: dict, constants: dict) -> tuple[str, np.ndarray, np.ndarray] | None:
-    """Of x * scale + shift, one number each for each channel of x (n, C, H, W): the name of x, scale (C,), shift."""
+    """Where the two nodes are x * scale and + shift, with one number each for each channel of x (n, C, H, W): the name
+    of x, scale (C,), shift (C,). None where they are anything else."""
     found = []
     for node, operation in ((product, "Mul"), (total, "Add")):
         mine = [constants[name] for name in node.input if name in constants]
@@ -103,7 +106,7 @@ def _batch_normalisation(product, total, seen: str, scale: np.ndarray, shift: np
 
 
 def _unchanged(name: str, channels: int, added: dict):
-    """A convolution of each channel with a single 1."""
+    """A convolution of each channel with a single 1, which changes nothing but brings the channels into blocks."""
     from onnx import helper
 
     out, kernel = name + UNCHANGED, f"kernels/{channels}"
