@@ -1,6 +1,7 @@
 """core.networks: shapes, unit length, what the layers and the loss compute, and the ONNX file against Keras."""
 
 import importlib.util
+import json
 import os
 import subprocess
 import sys
@@ -10,6 +11,7 @@ os.environ.setdefault("KERAS_BACKEND", "tensorflow")
 import numpy as np
 import pytest
 
+from core.embedder import PRETRAINED
 from core.spectral import COLUMNS
 from core.spectrogram import BANDS, DB_MAX, DB_MIN, spectrogram_image
 from tests.conftest import ROOT
@@ -182,6 +184,10 @@ def test_operations_are_counted_as_by_hand(networks):
         body = build()
         row = next(line for line in page.splitlines() if line.startswith(f"| `{name}`"))
         assert row.endswith(f"| {body.count_params():,} | {operations(body, shape) / 1e6:,.1f} |")
+    hidden = json.loads((PRETRAINED / "model.json").read_text(encoding="utf-8"))["recipe"]["ann"]["hidden"]
+    ships = networks.ann(hidden=tuple(hidden))
+    size, work = f"{ships.count_params():,} parameters", f"{operations(ships, (len(COLUMNS),)) / 1e6:.1f} MFLOP"
+    assert f"what ships, two of {hidden[0]:,}: {size}, {work}" in page
     few = operations(networks.cnn(**SMALL), shape)
     assert few < operations(networks.cnn(**SMALL), (BANDS, 1000)) <= 2 * few
 
