@@ -1,4 +1,4 @@
-"""Channels: what happens to a voice between a mouth and an evaluation, applied to test recordings only.
+"""Channels: what happens to a voice between a mouth and a test, applied to test recordings only.
 
     clean     nothing
     mic       another microphone: Butterworth band-pass of order 4, 150-5500 Hz, then white noise at 20 dB SNR
@@ -13,7 +13,7 @@
 
 Every channel takes 16 kHz mono `Audio` of any length and returns the same length, in [-1, 1]; the same generator state
 gives the same result. SNR is between the mean power of the whole sound and that of what is added.
-Not imported by the app.
+Evaluations go through all of them, the app's exam (Compare) through one that is chosen.
 """
 
 from __future__ import annotations

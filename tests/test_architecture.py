@@ -5,6 +5,7 @@ import inspect
 import re
 import subprocess
 import sys
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -131,6 +132,30 @@ def test_nothing_of_training_lies_on_the_apps_path(start):
     assert not {name: found[name] for name in under(set(found), TRAINING_ONLY)}
     if start == "core.recognizer":
         assert {"core.embedder", "core.heads", "core.segments", "core.spectrogram", "core.spectral"} <= set(found)
+
+
+@cache
+def of_the_app() -> set[str]:
+    """Every module of core that some part of the app can reach."""
+    modules = {name_of(path) for path in CORE}
+    begun = set().union(*(anywhere(tree_of(path)) & modules for path in DEMO))
+    return set().union(*(reached(name) for name in begun))
+
+
+@pytest.mark.parametrize("path", CORE, ids=name_of)
+def test_what_the_app_does_without_is_told_as_it_is(path):
+    said = " ".join((ast.get_docstring(tree_of(path)) or "").split())
+    assert "Not imported by the app" not in said or name_of(path) not in of_the_app()
+
+
+def test_the_map_of_the_library_names_every_module_once():
+    app, rest = ast.get_docstring(tree_of(ROOT / "core" / "__init__.py")).split("The app does without the rest")
+    named = {part: re.findall(r"`(\w+)/?`", text) for part, text in (("app", app), ("rest", rest))}
+    there, reachable = (
+        {name.split(".")[1] for name in some if "." in name} for some in (map(name_of, CORE), of_the_app())
+    )
+    assert sorted(named["app"]) == sorted(reachable)
+    assert sorted(named["rest"]) == sorted(there - reachable)
 
 
 # A module may load those above it in this list, never one below.
