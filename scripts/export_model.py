@@ -149,7 +149,9 @@ def _save_cohort(args: argparse.Namespace, cohort: Embeddings) -> None:
 
 
 def write_description(args: argparse.Namespace, recipes: dict, calibration: dict, report: dict) -> str:
-    """model.json; the id is made of the networks' hashes."""
+    """model.json; the id is made of the networks' hashes, and is returned."""
+    from core.networks import EMBEDDING
+
     files = {
         name: {"name": file, "sha256": hashlib.sha256((args.output / file).read_bytes()).hexdigest()}
         for name, file in (("cnn", "cnn.onnx"), ("ann", "ann.onnx"), ("cohort", "cohort.npz"))
@@ -159,7 +161,7 @@ def write_description(args: argparse.Namespace, recipes: dict, calibration: dict
     description = {
         "id": model_id,
         "made": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "embedding": 192,
+        "embedding": EMBEDDING,
         "columns": len(COLUMNS),
         "files": files,
         "calibration": calibration,
@@ -208,6 +210,8 @@ def exported(args: argparse.Namespace) -> dict:
     """Everything into `args.output`; what is worth telling."""
     from tqdm import tqdm
 
+    from core.networks import EMBEDDING
+
     names = held_out_names(args.dataset)
     check = load_images(args.dataset, "validation").values[:8], load_features(args.dataset, "validation").values[:8]
     recipes = {"cnn": read_recipe(args.cnn[-1]), "ann": read_recipe(args.ann[-1])}
@@ -215,7 +219,7 @@ def exported(args: argparse.Namespace) -> dict:
         args.joined = to_join(args, recipes["cnn"])
         recipes["cnn"] = {"architecture": "joined", "parts": [part.recipe for part in args.joined]}
     export_networks(args, recipes, *check)
-    _save_cohort(args, Embeddings(*(np.zeros((1, 192), "f2"),) * 2))
+    _save_cohort(args, Embeddings(*(np.zeros((1, EMBEDDING), "f2"),) * 2))
     write_description(args, recipes, asdict(NEUTRAL), {})
     embedder = Embedder(args.output)
     cohort = cohort_of(args, embedder)
