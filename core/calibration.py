@@ -45,6 +45,7 @@ class Voice:
 
     @property
     def corpus(self) -> str:
+        """The first part of the name: who is of one corpus sounds alike in more than the voice."""
         return self.name.split("-")[0]
 
 

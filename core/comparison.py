@@ -65,10 +65,12 @@ class Result:
 
     @property
     def accuracy(self) -> float:
+        """`hits` of `trials`, from 0 to 1; nan of none."""
         return self.hits / self.trials if self.trials else float("nan")
 
     @property
     def interval(self) -> tuple[float, float]:
+        """Of the accuracy, 95 % (`core.curves.wilson`, which takes segments for independent)."""
         return curves.wilson(self.hits, self.trials)
 
 

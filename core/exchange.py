@@ -62,7 +62,8 @@ def _levels(kernel: np.ndarray, axis: tuple[int, ...]) -> tuple[np.ndarray, np.n
 def fold(body, matrix: np.ndarray) -> None:
     """Let the last layer of a network of `core.networks` also multiply its embedding by `matrix` (D, D).
 
-    The embedding has length 1 afterwards as before, so it is `core.compensation.compensate` of what it was.
+    The embedding has length 1 afterwards as before, so it is `core.compensation.compensate` of what it was. Raises
+    `DatasetError` for a network that ends in another way.
     """
     from keras import layers
 

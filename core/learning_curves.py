@@ -128,7 +128,7 @@ def by_gender(
 
 def genders_of(folder: Path, table: Path | None = None) -> dict[str, str]:
     """Speaker -> gender, where known, from `table` or FOLDER.csv beside the folder (columns `speaker`, `gender`); empty
-    where neither is."""
+    where neither is there. Raises `DatasetError` for a `table` that is missing, and for what is no such table."""
     path = table or Path(folder).resolve().with_suffix(".csv")
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:

@@ -135,7 +135,10 @@ def read(session: Session, trouble: list[str]) -> Audio:
 def enrolments(
     people: Iterable[Person], *, seconds: float = ENROL_SECONDS, trouble: list[str]
 ) -> Iterator[tuple[Subject, EnrolmentClips]]:
-    """Every speaker with enough speech, enrolled with the first `seconds` of it; the others are named in `trouble`."""
+    """Every speaker with enough speech, enrolled with the first `seconds` of it; the others are named in `trouble`.
+
+    Raises `DatasetError` for `seconds` with which the app does not enrol.
+    """
     if not SEGMENT_SECONDS <= seconds <= MAX_ENROL_SECONDS:
         raise DatasetError(f"{seconds:g} s of enrolment: {SEGMENT_SECONDS:g} to {MAX_ENROL_SECONDS:g} s are possible")
     with TemporaryDirectory(ignore_cleanup_errors=True) as home:

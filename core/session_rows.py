@@ -28,7 +28,8 @@ def insert_session(db: sqlite3.Connection, speaker: int, session: SessionRecord)
 
 
 def insert_segments(db: sqlite3.Connection, session: int, segments: Sequence[EnrolledSegment], model_id: str) -> None:
-    """Put segments below a session; embeddings must be as long as all others of these weights."""
+    """Put segments below a session. Raises `StoreError` for what does not belong there: embeddings must be as long as
+    all others of these weights."""
     rows = checked_rows(segments)
     dims = dims_of(rows[0])
     known = db.execute(

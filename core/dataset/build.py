@@ -103,7 +103,7 @@ def build_speaker(task: Task, folder: str | Path | Storage) -> str:
     """Make one speaker's images and rows; returns what was skipped and why, one line each, or ''.
 
     What is there already and was made of the same recordings with the same settings is not made again; another licence
-    is written into it.
+    is written into it. Raises `DatasetError` where the disk is nearly full.
     """
     storage, made = Storage.of(folder), made_of(task)
     finished = skipped_in(storage, task.speaker, made)
@@ -264,7 +264,7 @@ def build(
 
 
 def join(speakers: Iterable[str], folder: str | Path | Storage) -> int:
-    """Parts -> `segments.csv` and `features.csv`; returns the number of segments."""
+    """Parts -> `segments.csv` and `features.csv`; returns the number of segments. `DatasetError` where that is 0."""
     from core.spectral import COLUMNS as FEATURES
 
     storage = Storage.of(folder)

@@ -23,7 +23,8 @@ MAX_NOISE_SECONDS = 600.0  # of one file
 def build_noise(root: Path, folder: str | Path | Storage) -> int:
     """Images of every noise file (5 s pieces, level set, nothing cut) for mixing in training; returns their number.
 
-    They take the place of all that were there, unless those were made of the same files.
+    They take the place of all that were there, unless those were made of the same files. Raises `DatasetError` where
+    there is no sound.
     """
     storage, files, names = Storage.of(folder), audio_files(root), set()
     made_of = fingerprint(Recording(path, path.relative_to(root).as_posix()) for path in files).encode()

@@ -103,7 +103,7 @@ def skipped_in(storage: Storage, speaker: str, made_of: str) -> list[str] | None
         return None
     try:
         part = json.loads(storage.read(_part_name(speaker)))
-        whole = "features" in part or storage.exists(_features_name(speaker))  # `features`: made before version 0.2
+        whole = "features" in part or storage.exists(_features_name(speaker))  # `features`: older parts held them too
         return part["skipped"] if whole and part.get("made_of", made_of) == made_of else None
     except (ValueError, KeyError, TypeError):
         return None  # damaged: made again

@@ -76,6 +76,7 @@ def find_speakers(roots: list[Path]) -> dict[str, tuple[Recording, ...]]:
     """`ROOT/<speaker>/[<session>/]<file>` of one or several roots -> recordings by speaker, in name order.
 
     With several roots a speaker is called `<root>-<speaker>`, so that equal numbers of two corpora stay two people.
+    Raises `DatasetError` for a root that is no folder, and where there is no recording in any.
     """
     found: dict[str, tuple[Recording, ...]] = {}
     taken: set[str] = set()
@@ -113,7 +114,8 @@ def listed_speakers(path: Path) -> dict[str, tuple[Recording, ...]]:
     `split` (train or validation), `start`, `end` (s), `language`, `licence`, `reader_id`, `book`, `section`, `source`.
 
     A path is local (from the list's own folder on), a fsspec URL, or a link that `core.sources.youtube` opens, whose
-    own t= is the start where none is given. Without a session the book is one, or the file, or the link.
+    own t= is the start where none is given. Without a session the book is one, or the file, or the link. Raises
+    `DatasetError`, which names the line.
     """
     found: dict[str, list[Recording]] = {}
     names: dict[str, str] = {}

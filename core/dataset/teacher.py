@@ -81,7 +81,7 @@ def _of_voice(voice: list[np.ndarray], embed: Embed, at_most: int) -> np.ndarray
 
 
 def read(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    """What `make` wrote: embeddings (n, D), speed (n,)."""
+    """What `make` wrote: embeddings (n, D), speed (n,). `DatasetError` where it wrote nothing."""
     if not path.is_file():
         raise DatasetError(f"{path} is missing: run scripts/teach.py on the dataset")
     with np.load(path, allow_pickle=False) as file:
