@@ -14,7 +14,8 @@ from core.self_check import SessionGain
 @dataclass(frozen=True)
 class PersonCheck:
     """Measured on what is enrolled with the weights in use. `recognised` of `segments`: named rightly, and as sure as
-    the user wants, when each is left out in turn. `own`: likeness between the two parts that are least alike
+    the user wants, when each is left out in turn; 0 of 0 where the person has one segment only, and of many sessions
+    the newest `core.self_check.MOST_SESSIONS`. `own`: likeness between the two parts that are least alike
     (`core.coherence`; one voice is above `ONE_VOICE`). `nearest`: who else sounds most alike, and how much; None where
     nobody else is enrolled. `gains`: what each session brings, () where there is one only."""
 
@@ -34,14 +35,18 @@ def check_person(
     if person is None or not len(person.segments):
         return None
     gains = tuple(recognizer.session_gains(name, progress=progress))
-    trials = recognizer.self_check(of=name, progress=progress) if not gains else []
-    sizes = {gain.session: 0 for gain in gains}
-    for session, kind in zip(person.sessions.tolist(), person.kinds, strict=True):
-        if session in sizes and kind == "segment":
-            sizes[session] += 1
+    if gains:
+        sizes = {gain.session: 0 for gain in gains}
+        for session, kind in zip(person.sessions.tolist(), person.kinds, strict=True):
+            if session in sizes and kind == "segment":
+                sizes[session] += 1
+        judged, right = sum(sizes.values()), sum(round(one.within[0] * sizes[one.session]) for one in gains)
+    else:
+        trials = recognizer.self_check(of=name, progress=progress)
+        judged, right = len(trials), sum(one.right for one in trials)
     return PersonCheck(
-        len(person.segments),
-        sum(one.right for one in trials) + sum(round(one.within[0] * sizes[one.session]) for one in gains),
+        judged,
+        right,
         least_alike(likeness(person.segments, person.segments, recognizer.embedder.cohort)),
         recognizer.nearest(name),
         gains,

@@ -57,15 +57,15 @@ def _check(check: PersonCheck | None, checked: bool) -> str:
             _tile(title, "&ndash;", "&nbsp;", None) for title in (texts.RECOGNISED, texts.OWN, texts.NEAREST)
         )
         return f'<div class="person-checks is-waiting">{tiles}</div>'
-    share = check.recognised / check.segments
-    count = texts.RECOGNISED_OF.format(count=check.recognised, segments=check.segments)
-    return (
-        '<div class="person-checks">'
-        + _tile(texts.RECOGNISED, count, texts.RECOGNISED_NOTE, share, warn=share < 0.8)
-        + _own(check.own)
-        + _nearest(check.nearest)
-        + "</div>"
-    )
+    tiles = _recognised(check.recognised, check.segments) + _own(check.own) + _nearest(check.nearest)
+    return f'<div class="person-checks">{tiles}</div>'
+
+
+def _recognised(right: int, segments: int) -> str:
+    if not segments:  # one only: it cannot be left out
+        return _tile(texts.RECOGNISED, "&ndash;", "&nbsp;", None)
+    share, count = right / segments, texts.RECOGNISED_OF.format(count=right, segments=segments)
+    return _tile(texts.RECOGNISED, count, texts.RECOGNISED_NOTE, share, warn=share < 0.8)
 
 
 def _own(value: float) -> str:

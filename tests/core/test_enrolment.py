@@ -207,11 +207,21 @@ def test_the_people_enrolled_are_told_apart_on_themselves(empty, voice, monkeypa
     monkeypatch.setattr("core.self_check.MOST_SESSIONS", 1)
     assert empty.session_gains("Kofi") == gains[-1:]
     assert empty.nearest("Kofi")[0] == "Amina"
+    kofi = check_person(empty, "Kofi")  # all of those sessions that are looked at
+    assert kofi.recognised == kofi.segments == len(empty.store.sessions("Kofi")[-1].qualities)
     empty.store.choose_sureness(0.999999)  # so sure that nobody is named
     amina, kofi = (check_person(empty, name) for name in ("Amina", "Kofi"))
     assert amina.recognised == kofi.recognised == 0
     assert [one.without[0] + one.within[0] for one in kofi.gains] == [0.0]
     assert recommend(empty.self_check()) == found  # whatever was chosen
+
+
+def test_one_segment_alone_cannot_be_left_out_and_counts_as_no_miss(empty, voice):
+    """Its person was said to be recognised in 0 of 1."""
+    (segment, *_) = empty.enrolment_segments([voice("jo_enrol")])
+    empty.store.add("Jo", segments=[segment], model_id=empty.model_id, source="import", consent=True)
+    check = check_person(empty, "Jo")
+    assert (check.recognised, check.segments, check.own) == (0, 0, np.inf)
 
 
 def test_how_sure_to_be_is_followed(empty, voice):

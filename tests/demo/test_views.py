@@ -5,11 +5,14 @@ import re
 
 import pytest
 
+from core.enrolled import Profile
 from core.errors import SpeakerError
 from core.heads import SILENT, UNKNOWN, Decision
+from core.person_check import PersonCheck
 from core.segments import Quality, Segment
 from core.timeline import Answer
-from demo import answer_view, notice_view, people_view, texts, timeline_view
+from demo import answer_view, notice_view, people_view, person_view, texts, timeline_view
+from demo import people_texts as texts_of_people
 from demo.palette import COLOURS, DARK_INK, colours, ink_on
 from demo.theme import CSS_PATH
 
@@ -33,6 +36,12 @@ def test_little_speech_is_said_in_seconds(recognizer):
     quality = Quality(speech=2.1, level=-30.0, clipped=0.0, snr=20.0)
     html = answer_view.answer(Answer(Segment(0, 5), quality, SILENT, SILENT, SILENT), {})
     assert "2.1 s of speech" in html and "not enough speech" in html.lower()
+
+
+def test_who_has_one_segment_only_is_not_said_to_be_missed():
+    profile = Profile(1, "Jo", "2026-11-25T14:30:00+00:00", "2026-11-25T14:30:00+00:00", "m", 1, 1)
+    page = person_view.page(profile, [], {}, model_id="m", check=PersonCheck(0, 0, float("inf"), None))
+    assert texts_of_people.RECOGNISED in page and " of 0" not in page and "is-warn" not in page
 
 
 @pytest.mark.parametrize("name", [EVIL, "Ann & Co", 'Jo "the voice"', "a" * 60])
