@@ -1,12 +1,13 @@
-"""What a microphone, a room and a crowd do to a voice (training only).
+"""What a microphone, a room and other voices do to a voice (training only).
 
 `SpectrogramAugmenter` works on crops of images, in the power domain, for the CNN; `WaveformAugmenter` on samples, for
 the ANN's feature rows. Both know the same troubles: noise and babble, reverberation, an equaliser, band limits,
-gain, and (spectrogram only) SpecAugment masks (Park et al. 2019, arXiv:1904.08779).
+gain; spectrograms alone SpecAugment masks (Park et al. 2019, arXiv:1904.08779), samples alone what is too loud.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,6 +31,11 @@ class Chances:
     band_limit: float = 0.3
     floor: float = 0.3
     masks: float = 0.5
+    overdrive: float = 0.0
+
+
+SAMPLES = Chances(reverberation=0.35, overdrive=0.12)  # of the waveforms that the ANN's feature rows are of
+BABBLE = 4  # talkers at once
 
 
 class SpectrogramAugmenter:
@@ -123,34 +129,20 @@ def _mask(image: np.ndarray, chance: np.random.Generator) -> None:
 class WaveformAugmenter:
     """Augments samples of a prepared segment: float32 (SEGMENT_SAMPLES,) -> the same shape, at the set level.
 
-    Equaliser and band limit come less often than `Chances` says, for each is drawn again after a first draw of either
-    (the weights that ship were trained so): 0.325 where the equaliser says 0.5, 0.195 where the band limit says 0.3.
-
-    `noise`: list of float32 arrays of SEGMENT_SAMPLES. Babble is a sum of what recent calls were given: where one
-    augmenter hears one speaker only (`core.dataset`, `core.held_out`) that speaker's own voice, not a crowd of others.
+    `noise`, `talkers`: float32 arrays of SEGMENT_SAMPLES; babble is `BABBLE` of the talkers at once, who are to be
+    other voices than the one augmented (`core.dataset.babble`). `rooms`: folder of measured impulse responses, beside
+    which there are simulated ones.
     """
 
-    def __init__(self, noise: list[np.ndarray], chances: Chances | None = None, *, rooms: Path | None = None):
-        """`rooms`: folder of measured impulse responses; simulated ones are used beside them."""
-        self.noise = noise
-        self.rooms = rooms
-        self.chances = chances or Chances(reverberation=0.35)
-        self._recent: list[np.ndarray] = []
-
-    @staticmethod
-    @cache
-    def shared(root: Path | None, rooms: Path | None = None) -> WaveformAugmenter:
-        """One augmenter per process, its noise read once from a folder."""
-        from core.dataset.noise import noise_segments
-        from core.dataset.recordings import audio_files
-
-        files = audio_files(root) if root else []
-        return WaveformAugmenter([piece for path in files for piece in noise_segments(path)], rooms=rooms)
-
-    @staticmethod
-    def anew(root: Path | None, rooms: Path | None = None) -> WaveformAugmenter:
-        """One that has heard nobody yet, with the noise of `shared`: what it makes depends on nobody else's sound."""
-        return WaveformAugmenter(WaveformAugmenter.shared(root, rooms).noise, rooms=rooms)
+    def __init__(
+        self,
+        noise: Sequence[np.ndarray],
+        chances: Chances = SAMPLES,
+        *,
+        rooms: Path | None = None,
+        talkers: Sequence[np.ndarray] = (),
+    ):
+        self.noise, self.chances, self.rooms, self.talkers = noise, chances, rooms, talkers
 
     def __call__(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         out = samples
@@ -161,37 +153,46 @@ class WaveformAugmenter:
             snr = chance.uniform(3.0, 25.0)
             scale = np.sqrt(np.mean(out**2) / max(float(np.mean(other**2)), 1e-10)) * 10.0 ** (-snr / 20.0)
             out = out + other * np.float32(scale)
-        if chance.random() < self.chances.equaliser or chance.random() < self.chances.band_limit:
-            out = self._filtered(out, chance)
+        if chance.random() < self.chances.overdrive:
+            out = overdriven(out, chance)
+        out = self._filtered(out, chance)
         if chance.random() < self.chances.floor:
             level = np.sqrt(np.mean(out**2)) * 10.0 ** (-chance.uniform(15.0, 45.0) / 20.0)
             out = out + chance.standard_normal(len(out), dtype=np.float32) * np.float32(level)
-        self._recent = [*self._recent[-15:], samples]
         return normalise(fit(np.asarray(out, np.float32)))
 
     def _trouble(self, chance: np.random.Generator) -> np.ndarray:
         kind = chance.random()
         if kind < 0.5 and self.noise:
             return np.roll(self.noise[chance.integers(len(self.noise))], chance.integers(SEGMENT_SAMPLES))
-        if kind < 0.75 and len(self._recent) > 4:
-            return sum(
-                np.roll(self._recent[i], chance.integers(SEGMENT_SAMPLES))
-                for i in chance.integers(0, len(self._recent), 4)
-            )
+        if kind < 0.75 and len(self.talkers):
+            those = chance.integers(0, len(self.talkers), BABBLE)
+            return sum(np.roll(self.talkers[one], chance.integers(SEGMENT_SAMPLES)) for one in those)
         shape = np.fft.rfftfreq(SEGMENT_SAMPLES, 1.0 / SAMPLE_RATE)[1:] ** -chance.uniform(0.0, 1.0)
         white = np.fft.rfft(chance.standard_normal(SEGMENT_SAMPLES, dtype=np.float32))
         return np.fft.irfft(white * np.concatenate([[0.0], shape / shape.max()]), SEGMENT_SAMPLES).astype(np.float32)
 
     def _filtered(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
-        gains = np.ones(BANDS, np.float32)
-        if chance.random() < self.chances.equaliser:
-            gains = gains * equaliser(chance)
-        if chance.random() < self.chances.band_limit:
-            gains = gains * band_limit(chance)
+        """Through an equaliser, a band limit, both or neither."""
+        gains = None
+        for often, kind in ((self.chances.equaliser, equaliser), (self.chances.band_limit, band_limit)):
+            if chance.random() < often:
+                gains = kind(chance) * (1.0 if gains is None else gains)
+        if gains is None:
+            return samples
         hz = np.fft.rfftfreq(len(samples), 1.0 / SAMPLE_RATE)
         centres = np.linspace(hz_to_mel(FMIN), hz_to_mel(FMAX), BANDS)
         curve = np.interp(hz_to_mel(hz), centres, np.sqrt(gains)).astype(np.float32)
         return np.fft.irfft(np.fft.rfft(samples) * curve, len(samples))
+
+
+@cache
+def noise_in(folder: Path | None) -> tuple[np.ndarray, ...]:
+    """The noise recordings of a folder in segments, float32 (SEGMENT_SAMPLES,) each; read once in a process."""
+    from core.dataset.noise import noise_segments
+    from core.dataset.recordings import audio_files
+
+    return tuple(piece for path in audio_files(folder) for piece in noise_segments(path)) if folder else ()
 
 
 def reverberant(samples: np.ndarray, chance: np.random.Generator, rooms: Path | None = None) -> np.ndarray:

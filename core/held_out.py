@@ -21,9 +21,10 @@ from pathlib import Path
 import numpy as np
 
 from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample, stream
-from core.augment import Chances, WaveformAugmenter
+from core.augment import Chances, WaveformAugmenter, noise_in
 from core.calibration import Voice
 from core.compensation import compensate, compensation
+from core.dataset.babble import Talkers, heard_behind, talkers_among
 from core.dataset.recordings import Recording
 from core.dataset.variants import SPEEDS
 from core.dataset.workers import processes
@@ -55,7 +56,8 @@ def held_out_voices(
     Raises `DatasetError` when there are fewer than ten.
     """
     wanted = sorted(set(names) & set(speakers))
-    work = partial(voices_of, pretrained=pretrained, noise=noise)
+    talkers = talkers_among({name: heard for name, heard in speakers.items() if name not in wanted})
+    work = partial(voices_of, pretrained=pretrained, noise=noise, talkers=talkers)
     with processes(workers) as pool:
         made = pool.map(work, wanted, [speakers[name] for name in wanted])
         voices = [voice for some in progress(made) for voice in some]
@@ -67,9 +69,12 @@ def held_out_voices(
     return voices
 
 
-def voices_of(name: str, recordings: tuple[Recording, ...], *, pretrained: Path, noise: Path | None) -> list[Voice]:
-    """One speaker at every speed that leaves enough speech."""
-    ear = _Ear(_embedder(pretrained), WaveformAugmenter(WaveformAugmenter.shared(noise).noise, SURROUNDINGS))
+def voices_of(
+    name: str, recordings: tuple[Recording, ...], *, pretrained: Path, noise: Path | None, talkers: Talkers = ()
+) -> list[Voice]:
+    """One speaker at every speed that leaves enough speech. `talkers`: who may babble behind."""
+    augmenter = WaveformAugmenter(noise_in(noise), SURROUNDINGS, talkers=heard_behind(name, talkers))
+    ear = _Ear(_embedder(pretrained), augmenter)
     sound, voices = _sound(recordings), []
     for speed in SPEEDS:
         speech = concatenate(list(condense_long([resample(Audio(sound.samples, round(SAMPLE_RATE * speed)))])))

@@ -25,6 +25,7 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from core.dataset import teacher, variants
+from core.dataset.babble import Talkers
 from core.dataset.build import Task, find_speakers, plan
 from core.dataset.manifest import read_rows
 from core.dataset.recordings import check_sound
@@ -80,13 +81,14 @@ def hear(
     more_speeds: bool,
     copies: int,
     rooms: Path | None,
+    talkers: Talkers,
 ) -> int:
     """One speaker; how many clips."""
     heard = cache(lambda task, speed: list(variants.clips(task, speed)))  # read once for both
     clips = 0
     for speeds in [variants.SPEEDS] * (with_variants or not more_speeds) + [variants.MORE_SPEEDS] * more_speeds:
         if copies and speeds == variants.MORE_SPEEDS:
-            variants.make_rows(task, folder, rooms, copies, heard, speeds=speeds)
+            variants.make_rows(task, folder, rooms, copies, heard, talkers=talkers, speeds=speeds)
         elif with_variants or more_speeds:
             variants.make(task, folder, rooms, heard, speeds=speeds)
         clips += teacher.make(task, folder, installed(name).hear, at_most, heard, speeds=speeds)
@@ -141,6 +143,7 @@ def main(argv: list[str] | None = None) -> int:
         more_speeds=args.more_speeds,
         copies=args.copies,
         rooms=args.rooms,
+        talkers=variants.talkers_of(tasks),
     )
     with processes(args.workers) as pool:
         heard = pool.map(work, tasks, chunksize=4)

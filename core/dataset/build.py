@@ -218,11 +218,12 @@ def sound_of(recording: Recording) -> Iterator[Audio]:
 
 
 def _augmented(task: Task, storage: Storage, clips: np.ndarray) -> None:
-    """Feature rows of augmented copies, float32 (copies * clips, columns), for training only."""
-    from core.augment import WaveformAugmenter
+    """Feature rows of augmented copies, float32 (copies * clips, columns), for training only; without babble,
+    as a speaker's task knows of nobody else."""
+    from core.augment import WaveformAugmenter, noise_in
     from core.spectral import feature_row
 
-    augmenter = WaveformAugmenter.anew(task.noise)
+    augmenter = WaveformAugmenter(noise_in(task.noise))
     chance = np.random.default_rng(task.seed)
     made = [feature_row(augmenter(np.array(clip), chance)) for _ in range(task.copies) for clip in clips]
     if made:

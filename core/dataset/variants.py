@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 
 from core.audio import SAMPLE_RATE, SEGMENT_SECONDS, Audio, concatenate, resample
+from core.dataset.babble import Talkers, heard_behind, talkers_among
 from core.dataset.build import Task, set_apart, sound_of, write_whole
 from core.dataset.fingerprint import fingerprint, names_in
 from core.dataset.workers import processes
@@ -137,19 +138,20 @@ def make_rows(
     copies: int,
     heard: Heard = clips,
     *,
+    talkers: Talkers = (),
     speeds: Sequence[float] = SPEEDS,
 ) -> int:
     """The feature rows of one speaker's training segments: of the sound as it is, and of `copies` copies through
-    simulated microphones, rooms and crowds, half as many at another speed. Whole or not at all; returns how many.
-    `heard` gives the speaker's clips at a speed."""
-    from core.augment import WaveformAugmenter
+    simulated microphones, rooms and babble of the `talkers`, half as many at another speed. Whole or not at all;
+    returns how many. `heard` gives the speaker's clips at a speed."""
+    from core.augment import WaveformAugmenter, noise_in
     from core.spectral import COLUMNS, feature_row
 
     target = folder / "variants" / rows_named(task.speaker, speeds)
-    made = made_of(task, speeds, names_in(rooms), names_in(task.noise), copies)
+    made = made_of(task, speeds, names_in(rooms), names_in(task.noise), copies, *_names(talkers))
     if is_of(target, made):
         return len(read_rows(target)[1])
-    augmenter = WaveformAugmenter.anew(task.noise, rooms)
+    augmenter = WaveformAugmenter(noise_in(task.noise), rooms=rooms, talkers=heard_behind(task.speaker, talkers))
     kind = "rows" if speeds == SPEEDS else "more rows"
     chance = np.random.default_rng(zlib.crc32(f"{task.speaker} {kind}".encode()))
     rows, at_speed = [], []
@@ -178,13 +180,24 @@ def read(path: Path) -> Variants:
         return Variants(file["images"], file["speed"], file["room"])
 
 
+def talkers_of(tasks: Iterable[Task]) -> Talkers:
+    """Who may babble behind copies of these speakers: some of them, in what they are trained on."""
+    training = {task.speaker: [one for one in task.recordings if not set_apart(one, task)] for task in tasks}
+    return talkers_among({name: recordings for name, recordings in training.items() if recordings})
+
+
+def _names(talkers: Talkers) -> list[list[str]]:
+    """As part of a fingerprint; nothing without talkers."""
+    return [[name for name, _ in talkers]] if talkers else []
+
+
 def make_all(
     tasks: list[Task], folder: Path, *, rooms: Path | None, copies: int = 0, workers: int = 1
 ) -> Iterator[int]:
     """The image variants of all speakers with training sound, or with `copies` their feature rows, in a process pool;
     yields a number per task."""
     work = (
-        partial(make_rows, folder=folder, rooms=rooms, copies=copies)
+        partial(make_rows, folder=folder, rooms=rooms, copies=copies, talkers=talkers_of(tasks))
         if copies
         else partial(make, folder=folder, rooms=rooms)
     )
