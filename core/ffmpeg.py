@@ -25,10 +25,10 @@ import numpy as np
 from core.audio import SAMPLE_RATE, too_much_work, work_allowed
 from core.cut_off import Ending
 from core.errors import DecodeError
-from core.ffmpeg_worker import END, HEAD, MAX_MESSAGE, SOUND, WORD
+from core.ffmpeg_worker import END, HEAD, MAX_MESSAGE, OVERWORKED, SOUND, WORD
 
 START = "import sys; sys.path[:] = sys.argv[2:]; from core.ffmpeg_worker import work; sys.exit(work(sys.argv[1]))"
-TOO_MUCH_WORK = getattr(signal, "SIGXCPU", 0)  # by it a system ends what takes too long; Windows knows none
+TOO_MUCH_WORK = (OVERWORKED, -getattr(signal, "SIGXCPU", -OVERWORKED))  # exit codes; Windows knows no such signal
 
 
 def pieces(handle: BinaryIO, name: str, ending: Ending) -> Iterator[np.ndarray]:
@@ -48,7 +48,7 @@ def pieces(handle: BinaryIO, name: str, ending: Ending) -> Iterator[np.ndarray]:
             else:
                 take(json.loads(content), name, ending)
         code = worker.wait()
-    if code == -TOO_MUCH_WORK:
+    if code in TOO_MUCH_WORK:
         raise DecodeError(too_much_work(name, work_allowed(seconds), seconds))
     if not seconds:
         raise DecodeError(

@@ -11,10 +11,12 @@ import math
 import os
 import struct
 import sys
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from types import ModuleType
 from typing import BinaryIO
 
 import numpy as np
@@ -28,6 +30,8 @@ HEAD = struct.Struct("<cI")  # kind, bytes that follow
 MAX_MESSAGE = 1 << 20  # bytes
 PIECE = SAMPLE_RATE  # samples: sound is sent a second at a time
 MEMORY = 512 << 20  # bytes that a file may make FFmpeg take, beside the program itself
+OVERWORKED = 97  # exit code of a process that worked too long where the system ends none for that (Windows)
+LOOK_SECONDS = 0.25  # s between looks at that
 HOLE_SECONDS = 0.2  # s that time stamps must leave out to count as a hole; they round, and clocks differ
 OPTIONS = {"protocol_whitelist": "none"}  # a file opens no other file, and nothing in the network
 
@@ -208,9 +212,7 @@ def _send(target: BinaryIO, message: Message | None) -> None:
 
 def _limit_memory() -> None:
     """From now on this process gets `MEMORY` more, where the system knows such a limit (Linux)."""
-    if sys.platform != "win32":
-        import resource
-
+    if resource := _limits():
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         with suppress(OSError, ValueError):  # macOS takes none
             most = _address_space() + MEMORY
@@ -218,13 +220,35 @@ def _limit_memory() -> None:
 
 
 def _limit_work(seconds: float) -> None:
-    """The system ends this process once it has worked so long, even where FFmpeg never comes back."""
-    if sys.platform != "win32":
-        import resource
-
+    """This process ends once it has worked so long, even where FFmpeg never comes back."""
+    if resource := _limits():
         most = resource.getrlimit(resource.RLIMIT_CPU)[1]  # what the system itself allows
         wanted = math.ceil(seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (wanted if most == resource.RLIM_INFINITY else min(wanted, most), most))
+        wanted = wanted if most == resource.RLIM_INFINITY else min(wanted, most)
+        resource.setrlimit(resource.RLIMIT_CPU, (wanted, most))
+        return
+    if not _allowed:
+        threading.Thread(target=_watch, name="watch", daemon=True).start()
+    _allowed[:] = [seconds]
+
+
+_allowed: list[float] = []  # s of processor time, where this process looks at that itself
+
+
+def _watch() -> None:
+    """FFmpeg lets other threads work while it does."""
+    while not _allowed or time.process_time() <= _allowed[0] + 1.0:
+        time.sleep(LOOK_SECONDS)
+    os._exit(OVERWORKED)
+
+
+def _limits() -> ModuleType | None:
+    """Python's module for the limits of a process; None on Windows."""
+    try:
+        import resource
+    except ImportError:
+        return None
+    return resource
 
 
 def _address_space() -> int:

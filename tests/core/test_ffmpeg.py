@@ -94,11 +94,15 @@ def worker_that(monkeypatch, does: str) -> None:
     monkeypatch.setattr(ffmpeg, "START", f"{begin}out = sys.stdout.buffer\n{textwrap.dedent(does)}")
 
 
-def test_a_file_that_is_endless_work_is_refused(monkeypatch):
-    """The system ends the worker though FFmpeg never comes back; real limits are 20 s."""
+@pytest.mark.parametrize("limits", ["the system's", "none"])
+def test_a_file_that_is_endless_work_is_refused(monkeypatch, limits):
+    """The worker is ended though FFmpeg never comes back, also where the system has no limits (Windows); real ones are
+    20 s."""
+    without = 'sys.modules["resource"] = None' if limits == "none" else ""
     worker_that(
         monkeypatch,
-        """
+        f"""
+        {without}
         def decoded(handle):
             while True:
                 pass
