@@ -7,6 +7,7 @@ before there was a result. stdout carries the result and nothing else.
 from __future__ import annotations
 
 import argparse
+import errno
 import os
 import re
 import sys
@@ -41,9 +42,17 @@ def main(argv: list[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # whoever read the result has had enough, as in `... | head`
+    except OSError as error:
+        if not _has_had_enough(error):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 0
+
+
+def _has_had_enough(error: OSError) -> bool:
+    """Does nobody read the result any more, as in `... | head`? Windows calls that an invalid argument."""
+    nameless = error.errno == errno.EINVAL and error.filename is None and getattr(error, "winerror", None) is None
+    return isinstance(error, BrokenPipeError) or (os.name == "nt" and nameless)
 
 
 def parser() -> argparse.ArgumentParser:
@@ -152,10 +161,11 @@ def parser() -> argparse.ArgumentParser:
 
 def _run(options: argparse.Namespace) -> None:
     if options.command == "app":
+        from demo.cli_text import asked_at_a_terminal
         from demo.doorkeeper import password_for
 
         port = free_port(options.host, options.port)
-        password = password_for(options.host, ask=_ask_password if sys.stdin.isatty() else None)
+        password = password_for(options.host, ask=_ask_password if asked_at_a_terminal() else None)
         if password:
             print(texts.OPEN_TO_OTHERS.format(host=options.host), file=sys.stderr)
         if port != options.port:

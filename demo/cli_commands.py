@@ -25,6 +25,7 @@ from demo.cli_source import (
     Progress,
     check_files,
     counted,
+    expanded,
     kind,
     opened,
     speech_counted,
@@ -34,7 +35,7 @@ from demo.cli_source import (
     with_silence,
 )
 from demo.cli_store import opened_recognizer, opened_store
-from demo.cli_text import AnswerLines, inputs, note, people, talk_time
+from demo.cli_text import AnswerLines, asked_at_a_terminal, inputs, note, people, talk_time
 
 LISTEN_LIMIT_SECONDS = 180.0  # s after which an enrolment by microphone stops waiting for speech
 ENROL_HINT = "python -m demo enrol NAME SOURCE"
@@ -46,6 +47,7 @@ def enrol(options: Namespace) -> None:
     file.check_range(options.start, options.end)
     recognizer = opened_recognizer(options)
     _check_name(recognizer.store, name, again=options.again)
+    options.sources = expanded(options.sources)
     check_files(options.sources)
     _check_consent(options.yes_consent, name)
     progress, notes = Progress(), []
@@ -74,6 +76,7 @@ def enrol(options: Namespace) -> None:
 
 def identify(options: Namespace) -> None:
     """identify SOURCE...: of each lines as they are made and talk time, or all timelines as JSON, CSV or RTTM."""
+    options.sources = expanded(options.sources)
     several = len(options.sources) > 1
     if several and MIC in options.sources:
         raise SourceError("mic listens until it is stopped: identify it alone, files and links in another command")
@@ -229,7 +232,7 @@ def _check_consent(given: bool, name: str) -> None:
 
 def _ask(question: str, option: str, refusal: str) -> None:
     """Go on only after a yes; without a terminal `option` must say so. Raises `StoreError` with `refusal`."""
-    if not sys.stdin.isatty():
+    if not asked_at_a_terminal():
         raise StoreError(f"{refusal}: ask, then say so with {option}")
     print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().casefold() not in ("y", "yes"):

@@ -18,7 +18,7 @@ from core.names import name_key, shortened
 from core.recognizer import Recognizer
 from core.sureness import recommend
 from demo.cli_store import opened_recognizer, opened_store
-from demo.cli_text import table
+from demo.cli_text import asked_at_a_terminal, table
 from demo.local_time import day
 
 
@@ -155,7 +155,7 @@ def _passphrase(options: Namespace, *, new: bool = False) -> str:
             raise PeopleFileError(
                 f"{options.passphrase_file} cannot be read as a passphrase ({reason(error)})"
             ) from error
-    if not sys.stdin.isatty():
+    if not asked_at_a_terminal():
         raise PeopleFileError("a passphrase is needed: give it with --passphrase-file FILE")
     import getpass
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 import os
 import re
 import signal
@@ -19,6 +20,7 @@ from core.audio import BLOCK_SECONDS, SAMPLE_RATE, Audio, concatenate
 from core.errors import MicrophoneError, SourceError, reason
 from core.segments import CONDENSE_BLOCK_SECONDS, clock, condense
 from core.sources import file
+from demo.cli_text import width
 
 MIC = "mic"
 LISTEN_SECONDS = 0.5  # s: how much is taken from the microphone at a time
@@ -37,14 +39,20 @@ class Sound:
 
 
 class Progress:
-    """One line on stderr that is written over and over; nothing at all where stderr is no terminal."""
+    """One line on stderr that is written over and over; nothing at all where stderr is no terminal. With blanks: the
+    older windows of Windows show the codes that clear a line."""
 
     def __init__(self):
         self._shown = sys.stderr.isatty()
+        self._columns = 0  # of what is there
 
     def __call__(self, text: str) -> None:
-        if self._shown:
-            print(f"\r{text}\x1b[K", end="", file=sys.stderr, flush=True)
+        if not self._shown:
+            return
+        rest = " " * (self._columns - width(text))
+        back = "\r" + text if rest else ""  # the next word begins behind the text
+        print(f"\r{text}{rest}{back}", end="", file=sys.stderr, flush=True)
+        self._columns = width(text)
 
     def clear(self) -> None:
         """Take the line away."""
@@ -92,6 +100,21 @@ def kind(source: str) -> str:
     if source == MIC:
         return "microphone"
     return "link" if _LINK.match(source) and not os.path.exists(source) else "file"
+
+
+def expanded(sources: Iterable[str]) -> list[str]:
+    """`sources`, with the files that fit in the place of `FOLDER/*.mp3`, by name: Windows' shells hand the asterisk on.
+    `SourceError` where none fits."""
+    found: list[str] = []
+    for source in sources:
+        if not {"*", "?"} & set(source) or kind(source) != "file" or os.path.lexists(source):
+            found.append(source)
+            continue
+        fitting = sorted(glob.glob(source.replace("[", "[[]")))  # in no shell of Windows a bracket means anything
+        if not fitting:
+            raise SourceError(f"no file fits {source}: look at the folder and the ending")
+        found += fitting
+    return found
 
 
 def speech_counted(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -59,6 +60,19 @@ def inputs(devices: Iterable[Device]) -> list[str]:
         remark = "default" if one.default else ""
         rows.append((str(one.index), one.name, f"{one.rate} Hz", str(one.channels), remark))
     return table(rows)
+
+
+def asked_at_a_terminal() -> bool:
+    """Is there somebody who can answer? On Windows the file NUL counts as a terminal too, in which nobody types."""
+    if not sys.stdin or not sys.stdin.isatty():
+        return False
+    if os.name != "nt":
+        return True
+    import ctypes
+    import msvcrt
+
+    handle, mode = ctypes.c_void_p(msvcrt.get_osfhandle(sys.stdin.fileno())), ctypes.c_uint32()
+    return bool(ctypes.WinDLL("kernel32").GetConsoleMode(handle, ctypes.byref(mode)))
 
 
 def note(text: str) -> None:

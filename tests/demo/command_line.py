@@ -10,6 +10,8 @@ from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
+import pytest
+
 from demo.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -78,3 +80,10 @@ def refused(result: Result, says: str) -> None:
     assert result.out == ""
     assert result.err.startswith("error: ") and result.err.endswith("\n") and result.err.count("\n") == 1, result.err
     assert says in result.err
+
+
+def missing() -> str:
+    """What the system says of a file that is not there."""
+    with pytest.raises(OSError) as refusal:
+        os.stat("no such file")
+    return refusal.value.strerror

@@ -19,6 +19,7 @@ from tests.demo.command_line import (
     ROOT,
     SAMPLES,
     command,
+    missing,
     process,
     refused,
     rows,
@@ -76,7 +77,7 @@ FILES = {
     "x.bin": (lambda path, voice: path.write_bytes(np.random.default_rng(1).bytes(50_000)), "x.bin is not audio that"),
     "a.png": (lambda path, voice: path.write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 20), "a.png"),
     "folder.wav": (lambda path, voice: path.mkdir(), "folder.wav is a folder, not an audio file"),
-    "nothing here.wav": (lambda path, voice: None, "nothing here.wav cannot be read: No such file or directory"),
+    "nothing here.wav": (lambda path, voice: None, f"nothing here.wav cannot be read: {missing()}"),
 }
 
 

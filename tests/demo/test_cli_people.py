@@ -108,7 +108,7 @@ def test_ctrl_d_at_the_passphrase_is_one_line(words, jo, tmp_path, monkeypatch):
         raise EOFError
 
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+    monkeypatch.setattr("demo.cli_people.asked_at_a_terminal", lambda: True)
     monkeypatch.setattr("getpass.getpass", closed)
     refused(command("speakers", *words, "--home", jo), "no passphrase was given")
 

@@ -1,5 +1,6 @@
 """Sources of the command line: how much speech there is, while it is heard and from many files."""
 
+import io
 import tempfile
 from argparse import Namespace
 
@@ -12,9 +13,10 @@ from core.segments import condense
 from demo import cli_source
 from demo.cli_commands import _enrolment_sound
 from demo.cli_source import opened, speech_counted
+from demo.cli_text import width
 from demo.own_folder import LOCK
 from demo.take import Take
-from tests.demo.command_line import command, refused
+from tests.demo.command_line import command, missing, refused
 
 
 def test_speech_is_counted_as_it_comes_and_as_an_enrolment_counts_it(voice):
@@ -58,8 +60,26 @@ def test_every_one_of_many_sources_is_heard(home, voice, tmp_path):
     assert [any(line.startswith(f"{number}. source: ") for line in told) for number in range(1, 12)] == [True] * 11
     assert 110 < speech.audio.duration <= 120
     refused(
-        command("enrol", "Amina", *files, tmp_path / "none.wav", "--yes-consent"), "none.wav cannot be read: No such"
+        command("enrol", "Amina", *files, tmp_path / "none.wav", "--yes-consent"),
+        f"none.wav cannot be read: {missing()}",
     )
+
+
+def test_a_line_of_progress_is_taken_away_without_codes(monkeypatch):
+    """Windows' older terminals show them: "50 %" and an arrow."""
+    monkeypatch.setattr("sys.stderr", terminal := io.StringIO())
+    terminal.isatty = lambda: True
+    progress = cli_source.Progress()
+    progress("listened to 00:10")
+    progress("王 done")
+    progress.clear()
+    progress.clear()
+    shown, at = [" "] * 40, 0
+    for letter in terminal.getvalue():
+        assert letter == "\r" or letter.isprintable()
+        at = 0 if letter == "\r" else at + width(letter)
+        shown[at - width(letter) : at] = letter * width(letter) if letter != "\r" else ""
+    assert "".join(shown).strip() == "" and at == 0
 
 
 def test_a_download_lies_where_the_next_start_wipes_it_if_this_one_is_killed(media, monkeypatch, tmp_path):
