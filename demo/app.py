@@ -24,6 +24,7 @@ from demo.environment import environment
 from demo.leavings import Leavings
 from demo.own_folder import own_folder
 from demo.slices import sweep
+from demo.window import closed_politely
 
 if TYPE_CHECKING:
     import gradio as gr
@@ -32,6 +33,7 @@ DEFAULT_HOST = "127.0.0.1"
 MAX_FILE_SIZE = "2gb"  # three hours of CD-quality WAV
 MAX_QUEUE = 64  # events waiting
 QUEUE_LOOK_SECONDS = 0.01  # s between looks at an empty queue: Gradio's 0.001 costs 5 % of a core, day and night
+LOOK_SECONDS = 0.25  # s between looks at signals: on Windows none wakes a thread that waits
 SESSIONS = 300  # pages whose state is kept
 DELETE_EVERY_SECONDS = 60  # s between looks at files that browsers sent or fetched
 DELETE_AFTER_SECONDS = 86_400  # s: for what `demo.leavings` may have missed; a page that is open keeps its files
@@ -100,7 +102,7 @@ def launch(
     few_arenas()
     gradio_stubs.leave_out()
     print(texts.STARTING, flush=True)
-    with own_folder(), _ended_politely():
+    with closed_politely(), own_folder(), _ended_politely():
         loading = _Loading(home)
         recognizer = loading.ready()  # importing Gradio and loading the weights go on at the same time
         page = build(recognizer)
@@ -108,7 +110,7 @@ def launch(
         print(texts.READY.format(url=url), flush=True)
         never = threading.Event()
         try:
-            while not never.wait(1.0):  # a signal that another thread receives is seen when this one wakes
+            while not never.wait(LOOK_SECONDS):  # a signal that another thread receives is seen when this one wakes
                 pass
         except KeyboardInterrupt:
             pass
@@ -229,7 +231,7 @@ def _past_proxies(host: str) -> dict[str, str]:
 @contextmanager
 def _ended_politely() -> Iterator[None]:
     """SIGTERM ends the app as Ctrl+C does, so that its folder is wiped; so do a terminal that is closed (SIGHUP, not
-    under nohup) and Ctrl+Break on Windows."""
+    under nohup) and Ctrl+Break on Windows; for windows that are closed there see `demo.window`."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.audio import SAMPLE_RATE
+from demo.leavings import discard
 
 MAX_SAMPLES = 6 * 3600 * SAMPLE_RATE  # six hours: 690 MB
 BLOCK = 60 * SAMPLE_RATE  # samples of silence written at a time
@@ -66,3 +67,4 @@ class KeptSound:
         """Delete it."""
         self.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+        discard([self.path])  # where a browser fetches it just now: later

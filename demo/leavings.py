@@ -12,6 +12,7 @@ it, goes `STRAY_SECONDS` later.
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import logging
 import os
@@ -52,11 +53,14 @@ def discard(paths: Iterable[str | os.PathLike | None]) -> int:
             gone += 1
             if real.parent != root:
                 real.parent.rmdir()
+        except PermissionError:
+            _open.update([real] if real.is_file() else [])
         except (OSError, ValueError):
             continue  # gone already, or its folder holds something else
     return gone
 
 
+_open: set[Path] = set()  # Windows deletes no file that is open, like one that a player waits with: tried again
 _holders: dict[Path, set[Hashable]] = {}  # the same sound sent twice is one file: who still needs it
 _holding = threading.Lock()
 
@@ -88,10 +92,14 @@ _SENT = re.compile(r"[0-9a-f]{64}")  # Gradio's folder of a file that was sent w
 
 def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
     """Delete what was sent, in part or whole, but that nobody needs and to which nothing was added for `older_than`
-    seconds: its page went away meanwhile. How many files."""
+    seconds: its page went away meanwhile; and what was open when it was to go. How many files."""
     if not os.environ.get("GRADIO_TEMP_DIR"):
         return 0
-    inside, gone = lying_in(private_folder()), 0
+    again = [_open.pop() for _ in range(len(_open))]
+    if again:
+        gc.collect()  # an upload that broke off is open until then
+    gone = sum(map(_discard_unheld, again))
+    inside = lying_in(private_folder())
     parts = [path for path in inside if path.name.startswith("tmp") and path.is_file()]
     sending = any(not old(part, older_than) for part in parts)  # several files are sent one after the other
     gone += sum(_discard_unheld(part) for part in parts if old(part, older_than * (SLOWER if sending else 1)))

@@ -6,6 +6,7 @@ that runs: the system lets go of it with the process.
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import tempfile
@@ -20,6 +21,7 @@ from demo.environment import environment
 PREFIX = "who-is-speaking-"
 LOCK = ".in-use"
 TOUCH_SECONDS = 3600.0  # s
+PATIENCE_SECONDS = 3.0  # s to wait at the end for files that are open
 YOUNG_SECONDS = 60.0  # s: one that is just being made has no lock yet
 
 _locks: dict = {}  # by folder, of this process
@@ -41,6 +43,17 @@ def own_folder() -> Iterator[Path]:
     finally:
         del _locks[folder]
         lock.release()
+        wipe(folder)
+
+
+def wipe(folder: Path, *, patience: float = PATIENCE_SECONDS) -> None:
+    """Delete a folder of ours. Windows deletes no file that is open: what nobody needs is closed, and a thread that is
+    told to stop is waited for."""
+    deadline = time.monotonic() + patience
+    shutil.rmtree(folder, ignore_errors=True)
+    while folder.exists() and time.monotonic() < deadline:
+        gc.collect()
+        time.sleep(0.1)
         shutil.rmtree(folder, ignore_errors=True)
 
 

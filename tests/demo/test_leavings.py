@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import time
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -211,6 +211,28 @@ def test_only_files_of_the_private_folder_are_discarded(folder, tmp_path):
     assert leavings.discard(said) == 1
     assert outside.read_bytes() == b"keep" and not inside.exists()
     (folder / "link.wav").unlink()
+
+
+def test_what_is_open_when_it_is_to_go_goes_when_it_is_closed(folder, monkeypatch):
+    """Windows deletes no such file: a player waits with the recording before, a browser fetches a file of people."""
+    paths = [folder / name / "voice.wav" for name in ("link-1", "people-1", "kept-1")]
+
+    def refused(*_, **__):
+        raise PermissionError(13, "it is open")
+
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(b"a voice")
+    with ExitStack() as reading, monkeypatch.context() as patch:
+        for path in paths:
+            reading.enter_context(path.open("rb"))
+        if os.name != "nt":
+            patch.setattr(Path, "unlink", refused)
+        assert leavings.discard(paths) == 0
+    leavings.hold(paths[2], "page")  # what is alike is one file, and another page needs it now
+    assert leavings.sweep_strays() == 2 and [path.parent.exists() for path in paths] == [False, False, True]
+    leavings.let_go(paths[2], "page")
+    assert not paths[2].exists() and leavings.sweep_strays() == 0
 
 
 def test_without_the_app_nothing_is_discarded(tmp_path, monkeypatch):
