@@ -22,7 +22,7 @@ from demo.allocator import few_arenas
 from demo.doorkeeper import MIN_PASSWORD, PASSWORD_VARIABLE, Doorkeeper, is_loopback, login
 from demo.environment import environment
 from demo.leavings import Leavings
-from demo.own_folder import own_folder
+from demo.own_folder import fit_names, own_folder
 from demo.slices import sweep
 from demo.window import closed_politely
 
@@ -102,9 +102,10 @@ def launch(
     few_arenas()
     gradio_stubs.leave_out()
     print(texts.STARTING, flush=True)
-    with closed_politely(), own_folder(), _ended_politely():
+    with closed_politely(), own_folder() as folder, _ended_politely():
         loading = _Loading(home)
         recognizer = loading.ready()  # importing Gradio and loading the weights go on at the same time
+        fit_names(folder)
         page = build(recognizer)
         url = _serve(page, recognizer, host=host, port=port, open_browser=open_browser, password=password)
         print(texts.READY.format(url=url), flush=True)

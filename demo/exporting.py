@@ -10,6 +10,8 @@ from pathlib import Path
 from core.timeline import FORMATS, Timeline
 from demo.own_folder import keep
 
+_DEVICE = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)  # Windows: no file, whatever the ending
+
 
 def private_folder() -> Path:
     """Where this process keeps what the browser may fetch; gone when the app ends."""
@@ -23,7 +25,8 @@ def private_folder() -> Path:
 def file_stem(title: str, *, of_file: bool = False) -> str:
     """A title as the beginning of a file name: 'A talk, part 1.5' -> 'A_talk_part_1.5'. `of_file`: it is a file's name,
     whose ending goes."""
-    return re.sub(r"[^\w.-]+", "_", Path(title).stem if of_file else title).strip("._")[:60] or "timeline"
+    stem = re.sub(r"[^\w.-]+", "_", Path(title).stem if of_file else title).strip("._")[:60] or "timeline"
+    return f"_{stem}" if _DEVICE.match(stem) else stem
 
 
 def write_exports(timeline: Timeline, folder: Path, *, of_file: bool = False) -> dict[str, str]:

@@ -95,17 +95,16 @@ def sweep_strays(*, older_than: float = STRAY_SECONDS) -> int:
     seconds: its page went away meanwhile; and what was open when it was to go. How many files."""
     if not os.environ.get("GRADIO_TEMP_DIR"):
         return 0
-    again = [_open.pop() for _ in range(len(_open))]
-    if again:
-        gc.collect()  # an upload that broke off is open until then
-    gone = sum(map(_discard_unheld, again))
-    inside = lying_in(private_folder())
+    inside, gone = lying_in(private_folder()), 0
     parts = [path for path in inside if path.name.startswith("tmp") and path.is_file()]
     sending = any(not old(part, older_than) for part in parts)  # several files are sent one after the other
     gone += sum(_discard_unheld(part) for part in parts if old(part, older_than * (SLOWER if sending else 1)))
     for folder in inside:
         if _SENT.fullmatch(folder.name) and old(folder, older_than):  # sent whole, maybe after others of its request
             gone += sum(_discard_unheld(path) for path in lying_in(folder) if old(path, older_than))
+    if again := [_open.pop() for _ in range(len(_open))]:
+        gc.collect()  # an upload that broke off is open until then
+        gone += sum(map(_discard_unheld, again))
     return gone
 
 

@@ -21,6 +21,8 @@ from demo.environment import environment
 PREFIX = "who-is-speaking-"
 LOCK = ".in-use"
 TOUCH_SECONDS = 3600.0  # s
+LONGEST_PATH = 259 if os.name == "nt" else None  # characters that Windows opens, where nobody has set it otherwise
+SHORTEST_NAME = 20  # bytes
 PATIENCE_SECONDS = 3.0  # s to wait at the end for files that are open
 YOUNG_SECONDS = 60.0  # s: one that is just being made has no lock yet
 
@@ -44,6 +46,16 @@ def own_folder() -> Iterator[Path]:
         del _locks[folder]
         lock.release()
         wipe(folder)
+
+
+def fit_names(folder: Path, *, longest: int | None = LONGEST_PATH) -> None:
+    """Gradio keeps what is sent under its own name, of up to 200 bytes, in a folder of 64 digits in ours: names get
+    what `longest` (None: no limit) leaves of a path, and keep their endings."""
+    from gradio_client import utils
+
+    if longest is not None:
+        room = min(longest - len(str(folder)) - len(f"/{'0' * 64}/"), 200)
+        utils.strip_invalid_filename_characters.__defaults__ = (max(room, SHORTEST_NAME),)  # its `max_bytes`
 
 
 def wipe(folder: Path, *, patience: float = PATIENCE_SECONDS) -> None:

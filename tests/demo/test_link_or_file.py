@@ -242,6 +242,9 @@ def test_a_recording_that_another_one_replaced_has_no_last_word(recognizer, tmp_
         ("AC/DC live at 3.5", False, "AC_DC_live_at_3.5"),
         ("../../etc/passwd", False, "etc_passwd"),
         ("...", False, "timeline"),
+        ("Aux", False, "_Aux"),  # a device on Windows
+        ("con.fusion.mp3", True, "_con.fusion"),
+        ("Auxiliary", False, "Auxiliary"),
     ],
 )
 def test_exports_are_called_after_the_whole_title_of_a_video(title, of_file, stem):

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
+from gradio_client import utils as client_utils
 
 from demo import own_folder, window
 from demo.exporting import private_folder
@@ -114,6 +115,19 @@ def test_files_that_are_open_at_the_end_are_waited_for(place, monkeypatch):
         (folder / "voice.wav").write_bytes(b"a voice")
         monkeypatch.setattr("shutil.rmtree", refused_twice)
     assert not folder.exists() and len(tries) >= 3
+
+
+def test_long_names_are_cut_to_what_windows_opens(monkeypatch):
+    """A lecture's title of 150 characters could not be sent: the page said "Error"."""
+    cut = client_utils.strip_invalid_filename_characters
+    monkeypatch.setattr(cut, "__defaults__", cut.__defaults__)
+    name, folder = "n" * 156 + ".wav", Path("/", *["user"] * 12, "who-is-speaking-12345678")
+    assert cut(name) == name  # as it is elsewhere
+    own_folder.fit_names(folder, longest=None)
+    assert cut(name) == name
+    own_folder.fit_names(folder, longest=259)
+    assert len(str(folder / ("0" * 64) / cut(name))) == 259 and cut(name).endswith("n.wav")
+    assert cut("talk 1.wav") == "talk 1.wav"
 
 
 def test_a_window_that_is_closed_on_windows_stays_until_all_is_wiped():
