@@ -102,7 +102,7 @@ def launch(
     few_arenas()
     gradio_stubs.leave_out()
     print(texts.STARTING, flush=True)
-    with closed_politely(), own_folder() as folder, _ended_politely():
+    with closed_politely() as closing, own_folder() as folder, _ended_politely():
         loading = _Loading(home)
         recognizer = loading.ready()  # importing Gradio and loading the weights go on at the same time
         fit_names(folder)
@@ -116,7 +116,10 @@ def launch(
         except KeyboardInterrupt:
             pass
         finally:
-            page.close(verbose=False)
+            if closing.is_set():  # Windows does not wait until pages that are open are done
+                page.server.should_exit = True
+            else:
+                page.close(verbose=False)
             for session in list(page.app.state_holder.session_data):
                 forget(page, session)  # Windows deletes no file that is open
 

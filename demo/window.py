@@ -17,28 +17,35 @@ ENDING = (2, 5, 6)  # CTRL_CLOSE_EVENT, CTRL_LOGOFF_EVENT, CTRL_SHUTDOWN_EVENT o
 PATIENCE_SECONDS = 10.0  # s: Windows itself waits less
 
 
-def ends(event: int, done: threading.Event, interrupt: Callable[[], None] = _thread.interrupt_main) -> bool:
-    """What the handler does in a thread of its own: interrupts the main one and waits until it is `done`; is that
-    event ours?"""
+def ends(
+    event: int,
+    closing: threading.Event,
+    done: threading.Event,
+    interrupt: Callable[[], None] = _thread.interrupt_main,
+) -> bool:
+    """What the handler does in a thread of its own: tells and interrupts the main one, and waits until it is `done`; is
+    that event ours?"""
     if event not in ENDING:
         return False
+    closing.set()
     interrupt()
     done.wait(PATIENCE_SECONDS)
     return True
 
 
 @contextmanager
-def closed_politely() -> Iterator[None]:
-    """Meanwhile a window that is closed raises `KeyboardInterrupt` in the main thread, and may close when this ends."""
+def closed_politely() -> Iterator[threading.Event]:
+    """Meanwhile a window that is closed raises `KeyboardInterrupt` in the main thread, and may close when this ends.
+    Gives what says that it is being closed: there is no time to lose."""
+    closing, done = threading.Event(), threading.Event()
     if os.name != "nt":
-        yield  # there a signal tells
+        yield closing  # there a signal tells
         return
-    done = threading.Event()
     system = ctypes.WinDLL("kernel32")
-    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)(lambda event: ends(event, done))
+    handler = ctypes.WINFUNCTYPE(ctypes.c_int, ctypes.c_uint32)(lambda event: ends(event, closing, done))
     system.SetConsoleCtrlHandler(handler, 1)
     try:
-        yield
+        yield closing
     finally:
         done.set()
         system.SetConsoleCtrlHandler(handler, 0)

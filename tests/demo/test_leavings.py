@@ -3,6 +3,7 @@
 import asyncio
 import http.client
 import json
+import logging
 import os
 import shutil
 import time
@@ -259,7 +260,8 @@ def test_slices_that_nobody_took_are_swept_and_nothing_else(folder):
     assert not needed.exists()
 
 
-def test_what_a_page_had_sent_that_went_away_meanwhile_is_swept_and_nothing_else(server, folder, voice):
+def test_what_a_page_had_sent_that_went_away_meanwhile_is_swept_and_nothing_else(server, folder, voice, monkeypatch):
+    monkeypatch.setattr(logging.getLogger("uvicorn.error"), "disabled", True)  # what pytest notes holds the file open
     _, url = server
     sound = wav(voice("jo_test").samples, SAMPLE_RATE)
     with closing(http.client.HTTPConnection(urlsplit(url).netloc)) as line:  # the tab is closed in the middle

@@ -131,18 +131,18 @@ def test_long_names_are_cut_to_what_windows_opens(monkeypatch):
 
 
 def test_a_window_that_is_closed_on_windows_stays_until_all_is_wiped():
-    done, told, said = threading.Event(), threading.Event(), []
-    assert not window.ends(0, done, told.set) and not told.is_set()  # Ctrl+C is not its business
-    handler = threading.Thread(target=lambda: said.append(window.ends(2, done, told.set)))
+    closing, done, told, said = threading.Event(), threading.Event(), threading.Event(), []
+    assert not window.ends(0, closing, done, told.set) and not told.is_set()  # Ctrl+C is not its business
+    handler = threading.Thread(target=lambda: said.append(window.ends(2, closing, done, told.set)))
     handler.start()
-    assert told.wait(10)
+    assert told.wait(10) and closing.is_set()
     handler.join(0.3)
     assert handler.is_alive() and not said
     done.set()
     handler.join(10)
     assert said == [True]
-    with window.closed_politely():
-        pass
+    with window.closed_politely() as closing:
+        assert not closing.is_set()
 
 
 @pytest.mark.skipif(not WINDOWS, reason="a console of Windows")
