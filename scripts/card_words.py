@@ -97,7 +97,8 @@ No number was fitted on them; what was chosen with them in view is:
   part in it only where held-out voices prove that it helps (`core/calibration.py`), which they do not for this CNN.
 - That this ANN still ships. Another (42ea8d027498, two perceptrons joined) had been better on training-corpus voices
   left out, was seen here to tell five apart better in six channels and worse on `clean` and three others, and did not
-  ship."""
+  ship. Nor did a third (2a416a59d4dc), trained on copies with babble of other voices, where this one's had been of the
+  speaker's own: it was seen here to be better on `clipped`, and worse on `clean` and `phone`."""
 
 BESIDE = """\
 Differences in points, ours less the rival's: a positive accuracy and negative error rates are better. Intervals: 500
