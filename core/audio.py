@@ -139,6 +139,9 @@ def stream(
     """
     name, handle = _open(source)
     try:
+        if not handle.read(1):
+            raise DecodeError(f"{name} is empty (0 bytes): choose another file or record again")
+        handle.seek(0)
         block = round(block_seconds * SAMPLE_RATE)
         waiting: list[np.ndarray] = []
         held = total = 0
@@ -182,17 +185,6 @@ def _open(source: Source) -> tuple[str, BinaryIO]:
             raise DecodeError(f"{path} cannot be read: {reason(error)}") from error
     else:
         name, handle = "the audio", source
-    try:
-        head = handle.read(1)
-        handle.seek(0)
-    except OSError as error:  # a disk that fails
-        if handle is not source:
-            handle.close()
-        raise DecodeError(f"{name} cannot be read: {reason(error)}") from error
-    if not head:
-        if handle is not source:
-            handle.close()
-        raise DecodeError(f"{name} is empty (0 bytes): choose another file or record again")
     return name, handle
 
 
@@ -312,7 +304,6 @@ def _resampled(blocks: Iterator[np.ndarray], rate: int) -> Iterator[np.ndarray]:
     """Mono pieces at `SAMPLE_RATE` from blocks at `rate`, without seams (one stateful resampler)."""
     import soxr
 
-    _check_rate(rate)
     if rate == SAMPLE_RATE:
         yield from (to_mono(block) for block in blocks)
         return

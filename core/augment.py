@@ -174,15 +174,13 @@ class WaveformAugmenter:
 
     def _filtered(self, samples: np.ndarray, chance: np.random.Generator) -> np.ndarray:
         """Through an equaliser, a band limit, both or neither."""
-        gains = None
-        for often, kind in ((self.chances.equaliser, equaliser), (self.chances.band_limit, band_limit)):
-            if chance.random() < often:
-                gains = kind(chance) * (1.0 if gains is None else gains)
-        if gains is None:
+        kinds = ((self.chances.equaliser, equaliser), (self.chances.band_limit, band_limit))
+        gains = [kind(chance) for often, kind in kinds if chance.random() < often]
+        if not gains:
             return samples
         hz = np.fft.rfftfreq(len(samples), 1.0 / SAMPLE_RATE)
         centres = np.linspace(hz_to_mel(FMIN), hz_to_mel(FMAX), BANDS)
-        curve = np.interp(hz_to_mel(hz), centres, np.sqrt(gains)).astype(np.float32)
+        curve = np.interp(hz_to_mel(hz), centres, np.sqrt(np.prod(gains, axis=0))).astype(np.float32)
         return np.fft.irfft(np.fft.rfft(samples) * curve, len(samples))
 
 

@@ -287,7 +287,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     sections = {
         "segment": lambda: measure_segment(args.repeats),
-        "networks": lambda: measure_networks(args.repeats),
+        "networks": lambda: measure_networks(prepare(resample(microphone_sound())), args.repeats),
         "peers": lambda: measure_peers(args.repeats),
         "batch": lambda: measure_batch(args.minutes),
         "people": lambda: measure_people(args.people),

@@ -4,21 +4,18 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 
-from core.audio import SEGMENT_SECONDS, decode
+import numpy as np
+
 from core.embedder import Embedder
 from core.pace import interleaved
-from core.segments import prepare
 from core.spectral import feature_row
 from core.spectrogram import spectrogram_image
 
-SAMPLE = Path(__file__).resolve().parents[1] / "demo" / "samples" / "conversation.opus"
 
-
-def measure_networks(repeats: int) -> dict:
-    """By number of threads: ms of CNN and ANN, one after the other, for one image and one feature row."""
-    samples = prepare(decode(SAMPLE).between(5.0, 5.0 + SEGMENT_SECONDS))
+def measure_networks(samples: np.ndarray, repeats: int) -> dict:
+    """By number of threads: ms of CNN and ANN, one after the other, for a prepared segment, float32
+    (SEGMENT_SAMPLES,)."""
     image, row = spectrogram_image(samples)[None], feature_row(samples)[None]
     embedders = {threads: Embedder(threads=threads) for threads in sorted({1, os.cpu_count() or 1})}
     works = {

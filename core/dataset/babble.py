@@ -11,10 +11,8 @@ from functools import cache
 
 import numpy as np
 
-from core.dataset.build import sound_of
+from core.dataset.build import prepared
 from core.dataset.recordings import Recording
-from core.errors import AudioError, SourceError
-from core.segments import prepare, speech_segments
 
 COUNT = 64  # talkers
 Talkers = tuple[tuple[str, tuple[Recording, ...]], ...]  # their names and recordings
@@ -35,11 +33,5 @@ def heard_behind(speaker: str, talkers: Talkers) -> list[np.ndarray]:
 @cache
 def _segment(recordings: tuple[Recording, ...]) -> np.ndarray | None:
     """The first; read once in a process."""
-    for recording in recordings:
-        try:
-            for _, audio in speech_segments(sound_of(recording)):
-                if (samples := prepare(audio)) is not None:
-                    return samples
-        except (AudioError, SourceError):
-            continue  # `core.dataset.build` has named it
-    return None
+    found = (samples for one in recordings for _, samples in prepared(one, []))
+    return next(found, None)

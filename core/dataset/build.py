@@ -121,7 +121,7 @@ def build_speaker(task: Task, folder: str | Path | Storage) -> str:
         for recording in task.recordings:
             prefix = f"{short_name(recording.session)}_{short_name(recording.stem)}"
             prefix = unique(prefix.replace(".", "_") if task.shards else prefix, prefixes)
-            for start, samples in _prepared(recording, skipped):
+            for start, samples in prepared(recording, skipped):
                 split = _side(recording, task, chance)
                 name = f"{prefix}_{round(start * 1000):08d}"
                 part.add(name, samples, feature_row(samples), _row(task.speaker, name, recording, start, split))
@@ -192,7 +192,8 @@ def _as_text(name: str) -> str:
     return name.encode(errors="replace").decode()
 
 
-def _prepared(recording: Recording, skipped: list[str]) -> Iterator[tuple[float, np.ndarray]]:
+def prepared(recording: Recording, skipped: list[str]) -> Iterator[tuple[float, np.ndarray]]:
+    """(start in s, samples) of each segment that is used; what cannot be read is named in `skipped`."""
     try:
         for span, audio in speech_segments(sound_of(recording)):
             if span.duration >= SEGMENT_SECONDS / 2 and (samples := prepare(audio)) is not None:
